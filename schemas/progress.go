@@ -1,0 +1,130 @@
+package schemas
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ProgressVersion is the version of Progress that this package writes, and the
+// newest that it reads.
+const ProgressVersion = 1
+
+// Mode says why a run was begun.
+type Mode string
+
+// The modes of a run.
+const (
+	// Backfill pages the whole feed once.
+	Backfill Mode = "backfill"
+	// Incremental pages what changed since the watermark, less the overlap.
+	Incremental Mode = "incremental"
+)
+
+// Phase says how far a run is.
+type Phase string
+
+// The phases of a run.
+const (
+	// Paging means that the run goes on after Progress.Cursor.
+	Paging Phase = "paging"
+	// Done means that the last page of the run is in the topic. The topic is
+	// then complete up to Progress.Watermark.
+	Done Phase = "done"
+)
+
+// Progress is the value of a record on the progress topic, and the checkpoint
+// of a feed: the last page that is in the career-sites topic, committed in the
+// same transaction as that page. Its record's key is Feed. The zero value
+// means that nothing was published yet.
+//
+// A consumer that wants to know when it is complete waits for Phase == Done:
+// every row that the feed had changed before Watermark is then in the topic.
+type Progress struct {
+	// V is the version of this format, ProgressVersion.
+	V int `json:"v"`
+	// Feed is the name of the stream (FEED_NAME).
+	Feed string `json:"feed"`
+
+	// Fence grows by each take-over, Seq by one with each record, Op is unique
+	// to the page: together they tell a page's writer whether it was committed.
+	Fence uint64 `json:"fence"`
+	Seq   uint64 `json:"seq"`
+	Op    string `json:"op"`
+
+	// RunID, Mode and RunStartedAt (UTC, taken before the run's first request)
+	// stay the same from a run's first page to its last, whichever process
+	// goes on with it.
+	RunID        string    `json:"run_id"`
+	Mode         Mode      `json:"mode"`
+	RunStartedAt time.Time `json:"run_started_at"`
+	Phase        Phase     `json:"phase"`
+
+	// UpdatedAfter is the bound that every request of the run carries; zero
+	// means none. Filters are the feed's other filters in canonical JSON,
+	// Fingerprint their digest.
+	UpdatedAfter time.Time       `json:"updated_after,omitzero"`
+	Filters      json.RawMessage `json:"filters"`
+	Fingerprint  string          `json:"filters_fingerprint"`
+
+	// Cursor is where the run goes on; empty means at the start of the scan, or
+	// that the run is done. CursorIssuedAt is when the feed handed it out.
+	// BatchSize is the page size that the scan was begun with.
+	Cursor         string    `json:"cursor,omitempty"`
+	CursorIssuedAt time.Time `json:"cursor_issued_at,omitzero"`
+	BatchSize      int       `json:"batch_size"`
+
+	// Watermark is the RunStartedAt of the newest run that reached its end;
+	// zero means that no run did. It moves with a run's last page alone.
+	Watermark time.Time `json:"watermark,omitzero"`
+
+	// What this run did: pages and rows committed (dead letters not among the
+	// rows), credits that the feed deducted for them, scans begun again after a
+	// cursor was voided, and tries whose outcome stayed unknown and which may
+	// have been billed.
+	Pages        int64 `json:"pages"`
+	Rows         int64 `json:"rows"`
+	DeadLetters  int64 `json:"dead_letters"`
+	Credits      int64 `json:"credits"`
+	Restarts     int   `json:"restarts"`
+	UnknownTries int64 `json:"unknown_tries"`
+
+	// CommittedAt is the producer's clock when the page was committed, UTC.
+	CommittedAt time.Time `json:"committed_at"`
+}
+
+// Encode returns p as the value of a progress record.
+func (p Progress) Encode() ([]byte, error) {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("encode progress of feed %q: %w", p.Feed, err)
+	}
+	return b, nil
+}
+
+// DecodeProgress reads the value of a progress record. It fails on a value
+// that is no JSON, that lacks what every progress record has, or that a newer
+// version of the format wrote.
+func DecodeProgress(value []byte) (Progress, error) {
+	var p Progress
+	if err := json.Unmarshal(value, &p); err != nil {
+		return Progress{}, fmt.Errorf("decode progress: %w", err)
+	}
+	switch {
+	case p.V > ProgressVersion:
+		return Progress{}, fmt.Errorf("progress has format version %d, this program reads up to %d: use a newer one", p.V, ProgressVersion)
+	case p.V < 1 || p.Feed == "" || p.Seq == 0 || p.Op == "" || p.RunID == "":
+		return Progress{}, errors.New("decode progress: not a progress record: v, feed, seq, op or run_id is missing")
+	}
+	return p, nil
+}
+
+// Newer reports whether p is further along than q: the chain of committed
+// checkpoints is ordered by fence, then by sequence number.
+func (p Progress) Newer(q Progress) bool {
+	if p.Fence != q.Fence {
+		return p.Fence > q.Fence
+	}
+	return p.Seq > q.Seq
+}
