@@ -1,0 +1,6 @@
+-- Gives the lease back, if it is still this holder's.
+-- KEYS lease   ARGV owner|token
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+  return redis.call('DEL', KEYS[1])
+end
+return 0
