@@ -1,0 +1,13 @@
+// Package kafka is the only place that builds Kafka clients. It opens a
+// cluster, creates and checks the topics, and writes a stream's pages.
+//
+// A page is written by a Session: one epoch of the stream's transactional id.
+// Fence begins an epoch and with it ends, for good, whatever an older holder of
+// the id had open (KIP-98, KIP-360, KIP-890). What a Session reads afterwards is
+// therefore final: Progress returns the last page that was ever committed.
+//
+// Commit writes rows and progress in one transaction. It has two outcomes: nil
+// means that all of it is visible to read_committed readers; an error means that
+// it may or may not be, and that the Session is spent. The caller then fences
+// again and asks the progress topic.
+package kafka

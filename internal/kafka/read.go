@@ -1,0 +1,164 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// span is a stretch of one partition, from its first offset to the one before end.
+type span struct {
+	topic      string
+	id         kadm.TopicID
+	partition  int32
+	start, end int64
+}
+
+// spans returns, for each partition of topic, all that it holds now. The end is
+// the high watermark and not the last stable offset: a record that was
+// committed may stand behind another stream's open transaction.
+func (c *Cluster) spans(ctx context.Context, topic string) ([]span, error) {
+	details, err := c.admin.ListTopics(ctx, topic)
+	if err == nil {
+		err = details.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("topic %s: %w", topic, classify(err))
+	}
+	starts, err := c.admin.ListStartOffsets(ctx, topic)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start offsets of topic %s: %w", topic, classify(err))
+	}
+	ends, err := c.admin.ListEndOffsets(ctx, topic)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("end offsets of topic %s: %w", topic, classify(err))
+	}
+	var all []span
+	for _, p := range details[topic].Partitions.Sorted() {
+		start, _ := starts.Lookup(topic, p.Partition)
+		end, _ := ends.Lookup(topic, p.Partition)
+		all = append(all, span{topic: topic, id: details[topic].ID, partition: p.Partition, start: start.Offset, end: end.Offset})
+	}
+	return all, nil
+}
+
+// read calls each with every committed record of s, in order, until it returns
+// false. It returns nil only when it came to the end of s or each had enough.
+//
+// It fetches by hand rather than with a consumer, because it must know that it
+// came to the end: the tail of a compacted partition may hold nothing but
+// markers, aborted records or gaps, and only the offset that follows the last
+// batch tells that apart from a broker that has not answered yet. Where a
+// transaction is open it waits for its end, which ctx must allow for.
+func (c *Cluster) read(ctx context.Context, s span, each func(*kgo.Record) bool) error {
+	for at := s.start; at < s.end; {
+		records, next, err := c.fetch(ctx, s, at)
+		if err != nil {
+			return fmt.Errorf("read %s/%d at offset %d: %w", s.topic, s.partition, at, err)
+		}
+		for _, r := range records {
+			if r.Offset < s.end && !each(r) {
+				return nil
+			}
+		}
+		at = next
+	}
+	return nil
+}
+
+// fetch asks the leader for committed records from at on and returns them with
+// the offset to go on from, which is at itself where there is nothing yet. What
+// may pass (a leader that moved) is tried again until ctx ends.
+func (c *Cluster) fetch(ctx context.Context, s span, at int64) ([]*kgo.Record, int64, error) {
+	for {
+		records, next, err := c.fetchOnce(ctx, s, at)
+		if err == nil {
+			return records, next, nil
+		}
+		if !kerr.IsRetriable(err) && !errors.Is(err, kerr.FencedLeaderEpoch) {
+			return nil, at, classify(err)
+		}
+		if ended := pause(ctx); ended != nil {
+			return nil, at, fmt.Errorf("%w (last answer: %w)", ended, err)
+		}
+	}
+}
+
+// pause waits as long as the client keeps what it knows of the cluster: asking
+// sooner gets the same answer. It returns why ctx ended, if it did.
+func pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(metadataAge):
+		return nil
+	}
+}
+
+func (c *Cluster) fetchOnce(ctx context.Context, s span, at int64) ([]*kgo.Record, int64, error) {
+	metadata, err := c.admin.Metadata(ctx, s.topic)
+	if err != nil {
+		return nil, at, err
+	}
+	partition := metadata.Topics[s.topic].Partitions[s.partition]
+	if partition.Err != nil {
+		return nil, at, partition.Err
+	}
+	request := kmsg.NewPtrFetchRequest()
+	request.MaxWaitMillis = 500
+	request.MinBytes = 1
+	request.MaxBytes = 32 << 20
+	request.IsolationLevel = 1 // read_committed
+	request.SessionEpoch = -1  // no fetch session: each request stands alone
+	topic := kmsg.NewFetchRequestTopic()
+	topic.Topic, topic.TopicID = s.topic, s.id
+	want := kmsg.NewFetchRequestTopicPartition()
+	want.Partition, want.FetchOffset, want.PartitionMaxBytes = s.partition, at, 8<<20
+	topic.Partitions = append(topic.Partitions, want)
+	request.Topics = append(request.Topics, topic)
+
+	response, err := request.RequestWith(ctx, c.client.Broker(int(partition.Leader)))
+	if err != nil {
+		return nil, at, err
+	}
+	if err := kerr.ErrorForCode(response.ErrorCode); err != nil {
+		return nil, at, err
+	}
+	if len(response.Topics) != 1 || len(response.Topics[0].Partitions) != 1 {
+		return nil, at, fmt.Errorf("the broker answered for %d topics where one was asked for", len(response.Topics))
+	}
+	options := kgo.ProcessFetchPartitionOpts{Offset: at, IsolationLevel: kgo.ReadCommitted(), Topic: s.topic, Partition: s.partition}
+	fetched, next := kgo.ProcessFetchPartition(options, &response.Topics[0].Partitions[0], kgo.DefaultDecompressor(), nil)
+	return fetched.Records, next, fetched.Err
+}
+
+// ReadCommitted calls each with the key and value of every committed record that
+// topic holds now, in order within each partition.
+func (c *Cluster) ReadCommitted(ctx context.Context, topic string, each func(key, value []byte)) error {
+	spans, err := c.spans(ctx, topic)
+	if err != nil {
+		return err
+	}
+	for _, s := range spans {
+		err := c.read(ctx, s, func(r *kgo.Record) bool {
+			each(r.Key, r.Value)
+			return true
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

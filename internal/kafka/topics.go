@@ -1,0 +1,222 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// Spec is what the program needs a topic to be.
+type Spec struct {
+	Name string
+	// Partitions and Replication are used when the topic is created; zero
+	// partitions means 1, zero or negative replication the broker's default.
+	Partitions  int32
+	Replication int16
+	// Compacted says whether the topic keeps the newest record of each key for
+	// ever, or every record for a time. Single says that it must have exactly
+	// one partition. Both are promises: a topic that breaks them is refused.
+	Compacted bool
+	Single    bool
+}
+
+// Topic is a topic as it is.
+type Topic struct {
+	Spec
+	Partitions  int32
+	Replication int
+	// MaxMessageBytes is the largest batch that the topic takes.
+	MaxMessageBytes int
+	// Created says that Ensure created it, Ignored which wanted settings the
+	// broker does not have.
+	Created bool
+	Ignored []string
+}
+
+// defaultMaxMessageBytes is Kafka's own, for brokers that do not tell.
+const defaultMaxMessageBytes = 1048588
+
+// settings are what a topic is created with.
+//
+// Compacted: dirty segments are cleaned at 30 %; tombstones stay a week, so that
+// a reader that takes a long weekend over a full read still sees them; nothing
+// stays uncompacted for more than a day. Others keep a month. The number of
+// replicas that must have a record is set where there are enough of them.
+func (s Spec) settings(replication int) map[string]string {
+	want := map[string]string{"cleanup.policy": s.policy(), "compression.type": "producer"}
+	if s.Compacted {
+		want["min.cleanable.dirty.ratio"] = "0.3"
+		want["delete.retention.ms"] = "604800000"
+		want["max.compaction.lag.ms"] = "86400000"
+	} else {
+		want["retention.ms"] = "2592000000"
+	}
+	if replication >= 3 {
+		want["min.insync.replicas"] = "2"
+	}
+	return want
+}
+
+func (s Spec) policy() string {
+	if s.Compacted {
+		return "compact"
+	}
+	return "delete"
+}
+
+// Ensure checks every topic, and creates the missing ones if create is set. All
+// that is wrong is reported at once, each topic with the command that mends it.
+func (c *Cluster) Ensure(ctx context.Context, create bool, specs ...Spec) (map[string]Topic, error) {
+	names := make([]string, len(specs))
+	for i, s := range specs {
+		names[i] = s.Name
+	}
+	details, err := c.admin.ListTopics(ctx, names...)
+	if err != nil {
+		return nil, fmt.Errorf("list topics %s: %w", strings.Join(names, ", "), classify(err))
+	}
+	topics := make(map[string]Topic, len(specs))
+	var problems []error
+	for _, spec := range specs {
+		topic, err := c.ensure(ctx, create, spec, details[spec.Name])
+		if err != nil {
+			problems = append(problems, err)
+		}
+		topics[spec.Name] = topic
+	}
+	return topics, errors.Join(problems...)
+}
+
+// ensure brings one topic about and describes it.
+func (c *Cluster) ensure(ctx context.Context, create bool, spec Spec, detail kadm.TopicDetail) (Topic, error) {
+	topic := Topic{Spec: spec, Partitions: int32(len(detail.Partitions)), Replication: detail.Partitions.NumReplicas()} //nolint:gosec // a topic has far fewer than 2^31 partitions
+	switch {
+	case errors.Is(detail.Err, kerr.UnknownTopicOrPartition) && !create:
+		return topic, fmt.Errorf("topic %s does not exist and TOPICS_CREATE is off: create it with cleanup.policy=%s, or set TOPICS_CREATE=true", spec.Name, spec.policy())
+	case errors.Is(detail.Err, kerr.UnknownTopicOrPartition):
+		created, err := c.create(ctx, spec)
+		if err != nil {
+			return topic, err
+		}
+		topic = created
+	case detail.Err != nil:
+		return topic, fmt.Errorf("topic %s: %w", spec.Name, classify(detail.Err))
+	}
+	configs, err := c.configs(ctx, spec.Name)
+	if err != nil {
+		return topic, err
+	}
+	topic.MaxMessageBytes = defaultMaxMessageBytes
+	if n, err := strconv.Atoi(configs["max.message.bytes"]); err == nil && n > 0 {
+		topic.MaxMessageBytes = n
+	}
+	return topic, c.judge(topic, configs["cleanup.policy"])
+}
+
+// judge refuses a topic that would break a promise.
+func (c *Cluster) judge(topic Topic, policy string) error {
+	policies := slices.Sorted(strings.SplitSeq(policy, ","))
+	switch at := c.config.Brokers[0]; {
+	case topic.Compacted && !slices.Equal(policies, []string{"compact"}):
+		return fmt.Errorf("topic %s has cleanup.policy=%q and must be compacted and nothing else, or companies vanish from it: "+
+			"kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config cleanup.policy=compact "+
+			"(rpk topic alter-config %s --set cleanup.policy=compact)", topic.Name, policy, at, topic.Name, topic.Name)
+	case !topic.Compacted && slices.Contains(policies, "compact"):
+		return fmt.Errorf("topic %s has cleanup.policy=%q and must not be compacted, or dead letters of one company replace each other: "+
+			"kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config cleanup.policy=delete "+
+			"(rpk topic alter-config %s --set cleanup.policy=delete)", topic.Name, policy, at, topic.Name, topic.Name)
+	case topic.Single && topic.Partitions != 1:
+		return fmt.Errorf("topic %s has %d partitions and must have 1, so that its records are in one order: name another in PROGRESS_TOPIC", topic.Name, topic.Partitions)
+	}
+	return nil
+}
+
+// create creates a topic with its cleanup policy, and then gives it those of the
+// other settings that the broker says it has: brokers that are not Apache Kafka
+// lack some, and would refuse the topic with them.
+func (c *Cluster) create(ctx context.Context, spec Spec) (Topic, error) {
+	policy := spec.policy()
+	replication := spec.Replication
+	if replication == 0 {
+		replication = -1
+	}
+	response, err := c.admin.CreateTopic(ctx, max(spec.Partitions, 1), replication, map[string]*string{"cleanup.policy": &policy}, spec.Name)
+	// Another replica may have been quicker: the topic is then described as found.
+	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		return Topic{}, fmt.Errorf("create topic %s: %w %s", spec.Name, err, response.ErrMessage)
+	}
+	if err := c.await(ctx, spec.Name); err != nil {
+		return Topic{}, err
+	}
+	topic := Topic{Spec: spec, Partitions: max(response.NumPartitions, spec.Partitions, 1), Replication: int(response.ReplicationFactor), Created: err == nil}
+	configs, err := c.configs(ctx, spec.Name)
+	if err != nil {
+		return topic, err
+	}
+	var alter []kadm.AlterConfig
+	want := spec.settings(topic.Replication)
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		value := want[name]
+		if _, known := configs[name]; !known {
+			topic.Ignored = append(topic.Ignored, name)
+			continue
+		}
+		alter = append(alter, kadm.AlterConfig{Op: kadm.SetConfig, Name: name, Value: &value})
+	}
+	responses, err := c.admin.AlterTopicConfigs(ctx, alter, spec.Name)
+	if err != nil {
+		return topic, fmt.Errorf("settings of topic %s: %w", spec.Name, classify(err))
+	}
+	for _, r := range responses {
+		if r.Err != nil {
+			return topic, fmt.Errorf("settings of topic %s: %w %s", spec.Name, classify(r.Err), r.ErrMessage)
+		}
+	}
+	return topic, nil
+}
+
+// await returns when the cluster knows a topic that was created a moment ago:
+// the news takes a while to reach every broker.
+func (c *Cluster) await(ctx context.Context, name string) error {
+	for {
+		details, err := c.admin.ListTopics(ctx, name)
+		if err == nil {
+			err = details.Error()
+		}
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, kerr.UnknownTopicOrPartition) {
+			return fmt.Errorf("topic %s: %w", name, classify(err))
+		}
+		if err := pause(ctx); err != nil {
+			return fmt.Errorf("topic %s was created and is not known yet: %w", name, err)
+		}
+	}
+}
+
+// configs returns the settings of a topic by name.
+func (c *Cluster) configs(ctx context.Context, name string) (map[string]string, error) {
+	described, err := c.admin.DescribeTopicConfigs(ctx, name)
+	if err == nil {
+		var resource kadm.ResourceConfig
+		if resource, err = described.On(name, nil); err == nil {
+			err = resource.Err
+		}
+		values := make(map[string]string, len(resource.Configs))
+		for _, config := range resource.Configs {
+			values[config.Key] = config.MaybeValue()
+		}
+		if err == nil {
+			return values, nil
+		}
+	}
+	return nil, fmt.Errorf("settings of topic %s: %w", name, classify(err))
+}
