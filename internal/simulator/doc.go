@@ -1,0 +1,70 @@
+// Package simulator is the Jobo API as this pipeline uses it, in one process:
+// the metered career-sites feed and the public company profiles, over data that
+// is generated from a seed. It is a second reading of the feed's contract and
+// imports no other package of this module, so that a misreading in a client
+// shows up as a difference instead of being repeated here.
+//
+// # Use
+//
+// [New] returns a plain [net/http.Handler]. [Start] binds an address and serves
+// it; [Serve] takes a listener that the caller made, an in-memory one included.
+// Time is read from [Options.Clock] alone and no goroutine ticks in the
+// background, so the package runs inside a testing/synctest bubble.
+//
+//	srv, err := simulator.Start(ctx, "127.0.0.1:0", simulator.Options{Rows: 500})
+//	defer srv.Close()
+//	// POST srv.URL()+"/api/career-sites/feed" with X-Api-Key: simulator.DefaultAPIKey
+//	bill := srv.Ledger()
+//
+// # What it keeps account of
+//
+// The [Ledger] says, to the credit, which version of which row was billed how
+// often and which pages were bought again. [Simulator.Truth] holds the exact
+// bytes of the newest version of every row, [Simulator.Served] those of every
+// version that was ever sold: what a consumer ends up with can be compared byte
+// for byte.
+//
+// # Order, cursors, change
+//
+// Rows are ordered by updated_at, then id. A cursor names a place in that order,
+// not a row number: a row that changes while a scan runs moves behind the place
+// and is met again with its new version. A scan ends when it has reached the
+// rows that exist at that moment. Rows change through [Simulator.Update],
+// [Simulator.Insert] and, while pages are served, [Options.Change].
+//
+// # Faults
+//
+// [Simulator.AddFault] (and POST /admin/faults) queue misbehaviour; for each
+// request the first fault in the queue that matches fires, and only that one,
+// so a queue reads as a script. [Kind] lists what can go wrong. Rows that a
+// fault makes up have ids that begin with [ForeignIDPrefix] where they have an
+// id at all; they take a place on the page, and the rows that they push out come
+// with the next page, so that no fault loses a row by itself.
+//
+// # Admin API
+//
+// JSON over HTTP on the same server, without a key; [Options.NoAdmin] removes it.
+//
+//	GET    /admin                  the counters in one object
+//	GET    /admin/wallet           {"balance":n}
+//	PUT    /admin/wallet           {"balance":n} sets it, {"add":n} adds to it
+//	GET    /admin/ledger           totals; ?pages=true adds every page billed
+//	GET    /admin/rows             {"rows":n}
+//	GET    /admin/rows/{id}        the row's exact bytes; X-Row-Version, X-Row-Billed
+//	POST   /admin/rows/update      {"ids":[...]} or {"count":n}
+//	POST   /admin/rows/insert      {"count":n}
+//	GET    /admin/faults           the queue, with how often each fired
+//	POST   /admin/faults           one Fault, or an array of them
+//	DELETE /admin/faults           empties the queue
+//	POST   /admin/cursors/void     {"cursor":"..."} or {"all":true}, "status":400|409
+//	GET    /admin/keys             {"key":"active|no_feed|revoked", ...}
+//	PUT    /admin/keys             {"key":"...","state":"..."}
+//
+// # Where the contract is silent
+//
+// An explicit batch_size beside a cursor sizes and prices that one page, while
+// the cursor goes on carrying the first one. Empty lists and nulls are filters
+// that were not given. Rows whose attribute is unknown match no filter on it.
+// Requests that were refused by a limit do not count against it. A key that is
+// unknown is refused by the feed and treated as no key by the public profiles.
+package simulator

@@ -1,0 +1,231 @@
+package simulator
+
+import (
+	"encoding/binary"
+	"strconv"
+	"time"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// body is a row as the feed sends it, without the base URL: that is only known
+// once somebody asks, so the row is kept in two parts around it.
+type body struct {
+	bytes []byte
+	cut   int32 // where the base URL belongs; below 0: details_url is null
+}
+
+// append writes the row for a base URL.
+func (b body) append(dst []byte, base string) []byte {
+	if b.cut < 0 {
+		return append(dst, b.bytes...)
+	}
+	dst = append(dst, b.bytes[:b.cut]...)
+	dst = append(dst, base...)
+	return append(dst, b.bytes[b.cut:]...)
+}
+
+// Row spellings. All are valid JSON for the same contract; a consumer that
+// re-encodes rows instead of passing them on changes their bytes.
+const (
+	spellingPlain = iota
+	spellingSlashes
+	spellingEscapes
+	spellingSpaced
+)
+
+// encoder writes one row.
+type encoder struct {
+	dst      []byte
+	spelling int
+	members  int
+	r        random
+}
+
+// encodeRow writes version of c into dst and returns the row that was added.
+// The same arguments give the same bytes.
+func encodeRow(dst []byte, v *vocabulary, c *company, version uint32, updated int64, plain bool) body {
+	e := encoder{dst: dst, r: seeded(binary.BigEndian.Uint64(c.id[:8]), uint64(version))}
+	if !plain && e.r.chance(40) {
+		e.spelling = 1 + e.r.below(3)
+	}
+	start := len(dst)
+	e.dst = append(e.dst, '{')
+	extras := !plain && e.r.chance(15)
+	if extras && e.r.chance(30) {
+		e.extras()
+		extras = false
+	}
+	e.identity(v, c)
+	e.links(v, c)
+	e.time("discovered_at", c.discovered)
+	e.time("updated_at", updated)
+	cut := e.details(c, start)
+	if extras {
+		e.extras()
+	}
+	if e.spelling == spellingSpaced {
+		e.dst = append(e.dst, "\n "...)
+	}
+	e.dst = append(e.dst, '}')
+	return body{bytes: e.dst[start:len(e.dst):len(e.dst)], cut: cut}
+}
+
+// identity writes the members that say what the company is.
+func (e *encoder) identity(v *vocabulary, c *company) {
+	e.key("id")
+	e.dst = append(e.dst, '"')
+	e.dst = c.id.append(e.dst)
+	e.dst = append(e.dst, '"')
+	name := c.name(v)
+	e.text("name", name)
+	e.optional("website", "https://www."+c.hostname(v)+"/", 95)
+	e.optional("logo_url", "https://logo.jobo.invalid/"+c.slug()+"/256.png?v=2", 88)
+	summary := name + " " + pick(&e.r, v.openings) + ". " + pick(&e.r, v.middles) + " " + pick(&e.r, v.closings)
+	e.optional("summary", summary, 95)
+	e.key("industries")
+	e.dst = append(e.dst, '[')
+	for i := range c.tags {
+		e.element(i > 0, v.industries[c.industries[i]])
+	}
+	e.dst = append(e.dst, ']')
+	e.key("categories")
+	e.dst = append(e.dst, '[')
+	first := e.r.below(len(v.categories))
+	for i := range e.r.below(3) {
+		e.element(i > 0, v.categories[(first+i)%len(v.categories)])
+	}
+	e.dst = append(e.dst, ']')
+}
+
+// links writes where the company is found.
+func (e *encoder) links(v *vocabulary, c *company) {
+	e.optional("linkedin_url", "https://www.linkedin.com/company/"+c.slug(), 85)
+	e.optional("crunchbase_url", "https://www.crunchbase.com/organization/"+c.slug(), 60)
+	provider := v.ats[c.ats]
+	e.text("ats", provider.name)
+	e.text("listing_url", provider.prefix+c.slug()+provider.suffix)
+}
+
+// details writes details_url and returns where the base URL goes, counted from
+// the row's first byte.
+func (e *encoder) details(c *company, start int) int32 {
+	e.key("details_url")
+	if e.r.chance(2) {
+		e.dst = append(e.dst, "null"...)
+		return -1
+	}
+	e.dst = append(e.dst, '"')
+	cut := int32(len(e.dst) - start)
+	e.dst = append(e.dst, "/api/companies/"...)
+	e.dst = c.id.append(e.dst)
+	e.dst = append(e.dst, '"')
+	return cut
+}
+
+// extras writes members that the contract does not list: they may appear at any
+// time. Their numbers do not survive a round trip through float64.
+func (e *encoder) extras() {
+	for _, extra := range []struct{ name, value string }{
+		{"headcount_estimate", `9007199254740993`},
+		{"score", `0.1000000000000000055511151231257827021181583404541015625`},
+		{"addressable_market", `1e400`},
+		{"signals", `{"hiring":{"trend":"up","by_quarter":[3, 5.0, 8,1.30E+1]},"sources":[{"name":"r\u00e9gistre","url":"https:\/\/example.invalid\/a"},null]}`},
+		{"labels", `["α","\ud83d\ude80",true,false,null,-0,1.0]`},
+		{"snowflake_id", `18446744073709551617`},
+	} {
+		if e.r.chance(60) {
+			e.key(extra.name)
+			e.dst = append(e.dst, extra.value...)
+		}
+	}
+}
+
+// key writes a member's name, with what separates it from the member before.
+func (e *encoder) key(name string) {
+	if e.members++; e.members > 1 {
+		e.dst = append(e.dst, ',')
+	}
+	if e.spelling == spellingSpaced {
+		e.dst = append(e.dst, "\n\t"...)
+	}
+	e.dst = append(e.dst, '"')
+	e.dst = append(e.dst, name...)
+	e.dst = append(e.dst, '"', ':')
+	if e.spelling == spellingSpaced {
+		e.dst = append(e.dst, "  "[:1+e.members%2]...)
+	}
+}
+
+func (e *encoder) text(name, value string) {
+	e.key(name)
+	e.quote(value)
+}
+
+// optional writes the value in percent of 100 cases, otherwise null. The choice
+// is drawn either way, so that the rest of the row does not depend on it.
+func (e *encoder) optional(name, value string, percent int) {
+	e.key(name)
+	if e.r.chance(percent) {
+		e.quote(value)
+		return
+	}
+	e.dst = append(e.dst, "null"...)
+}
+
+func (e *encoder) element(more bool, value string) {
+	if more {
+		e.dst = append(e.dst, ',')
+		if e.spelling == spellingSpaced {
+			e.dst = append(e.dst, ' ')
+		}
+	}
+	e.quote(value)
+}
+
+// time writes an instant. A fraction of a second is only there when it is not
+// zero, and some rows say +00:00 for Z: RFC 3339 allows both.
+func (e *encoder) time(name string, nanos int64) {
+	e.key(name)
+	if nanos == 0 {
+		e.dst = append(e.dst, "null"...)
+		return
+	}
+	layout := time.RFC3339Nano
+	if e.spelling == spellingEscapes {
+		layout = "2006-01-02T15:04:05.999999999-07:00"
+	}
+	e.dst = append(e.dst, '"')
+	e.dst = time.Unix(0, nanos).UTC().AppendFormat(e.dst, layout)
+	e.dst = append(e.dst, '"')
+}
+
+// quote writes a JSON string in the row's spelling.
+func (e *encoder) quote(s string) {
+	e.dst = append(e.dst, '"')
+	for i := 0; i < len(s); {
+		c, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case c == '"' || c == '\\':
+			e.dst = append(e.dst, '\\', byte(c))
+		case c == '/' && e.spelling == spellingSlashes:
+			e.dst = append(e.dst, '\\', '/')
+		case c >= utf8.RuneSelf && e.spelling == spellingEscapes:
+			e.dst = appendEscape(e.dst, c)
+		default:
+			e.dst = append(e.dst, s[i:i+size]...)
+		}
+		i += size
+	}
+	e.dst = append(e.dst, '"')
+}
+
+// appendEscape writes c as \uXXXX, as a surrogate pair where it needs one.
+func appendEscape(dst []byte, c rune) []byte {
+	if hi, lo := utf16.EncodeRune(c); hi != utf8.RuneError {
+		return appendEscape(appendEscape(dst, hi), lo)
+	}
+	dst = append(dst, '\\', 'u')
+	hex := strconv.FormatUint(0x10000|uint64(c), 16) // the leading 1 keeps the zeros
+	return append(dst, hex[1:]...)
+}
