@@ -1,0 +1,181 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/careerstream/careerstream/internal/feed"
+	"github.com/careerstream/careerstream/internal/kafka"
+	"github.com/careerstream/careerstream/internal/ratelimit"
+	"github.com/careerstream/careerstream/internal/secret"
+)
+
+// Producer is the configuration of the producer.
+type Producer struct {
+	Feed     feed.Config
+	FeedName string
+	Filters  feed.Filters
+	// Limits are the request limits of the feed.
+	Limits    ratelimit.Windows
+	BatchSize int
+	Overlap   time.Duration
+
+	Kafka  kafka.Config
+	Topics Topics
+
+	RedisURL secret.String
+	LeaseTTL time.Duration
+
+	Log Log
+}
+
+// Topics names the topics and says how missing ones are created.
+type Topics struct {
+	CareerSites, Progress, DeadLetters string
+	Create                             bool
+	Partitions, Replication            int
+}
+
+// UsageError is wrong usage or configuration: everything that is wrong with it,
+// each with what was given, what is expected and how to mend it.
+type UsageError struct{ Problems []error }
+
+// Error implements error.
+func (e *UsageError) Error() string {
+	if len(e.Problems) == 1 {
+		return e.Problems[0].Error()
+	}
+	return fmt.Sprintf("%d settings are wrong:\n%v", len(e.Problems), errors.Join(e.Problems...))
+}
+
+// Unwrap returns all the problems.
+func (e *UsageError) Unwrap() []error { return e.Problems }
+
+// config judges the settings and returns what they mean.
+func (s *settings) config(needKey bool) (Producer, error) {
+	var p problems
+	c := Producer{
+		FeedName:  p.name("FEED_NAME", s.FeedName),
+		BatchSize: p.integer("BATCH_SIZE", s.BatchSize, 1, feed.MaxBatchSize),
+		Overlap:   p.duration("SYNC_OVERLAP", s.SyncOverlap, 0, 30*24*time.Hour),
+		LeaseTTL:  p.duration("LEASE_TTL", s.LeaseTTL, time.Second, 10*time.Minute),
+		RedisURL:  s.redis(&p),
+		Kafka:     s.kafka(&p),
+		Topics:    s.topics(&p),
+		Filters:   s.filters(&p),
+		Log: Log{
+			Level:  p.oneOf("LOG_LEVEL", s.LogLevel, "debug", "info", "warn", "error"),
+			Format: p.oneOf("LOG_FORMAT", s.LogFormat, "auto", "console", "json"),
+		},
+	}
+	limits, err := ratelimit.Parse(s.FeedRateLimit)
+	if err != nil {
+		p.add("FEED_RATE_LIMIT", s.FeedRateLimit, "requests in any second, minute, hour or day, or off", fmt.Sprintf("%v", err))
+	}
+	c.Limits = limits
+	c.Feed = s.feed(&p, needKey)
+	if len(p.list) > 0 {
+		return c, &UsageError{Problems: p.list}
+	}
+	return c, nil
+}
+
+func (s *settings) feed(p *problems, needKey bool) feed.Config {
+	c := feed.Config{
+		BaseURL:  strings.TrimRight(s.JoboBaseURL, "/"),
+		Insecure: p.boolean("JOBO_INSECURE", s.JoboInsecure),
+		Key:      p.secretOf("JOBO_API_KEY", s.JoboAPIKey, s.JoboAPIKeyFile),
+	}
+	if needKey && c.Key.Empty() && s.JoboAPIKeyFile == "" {
+		p.add("JOBO_API_KEY", "", "the API key of the feed", "set it, or JOBO_API_KEY_FILE to a file that holds it")
+	}
+	return c
+}
+
+func (s *settings) redis(p *problems) secret.String {
+	given, file := s.RedisURL, s.RedisURLFile
+	if file != "" {
+		given = ""
+	}
+	value := p.secretOf("REDIS_URL", given, file)
+	u, err := url.Parse(value.Reveal())
+	known := err == nil && (strings.HasPrefix(u.Scheme, "redis") || u.Scheme == "unix")
+	if !value.Empty() && !known {
+		// The URL may hold a password: it is not repeated here.
+		p.list = append(p.list, errors.New("REDIS_URL can't be read: expected a URL like redis://localhost:6379/0 or rediss://user:password@host:6380/0; check its scheme and escape special characters of the password"))
+	}
+	return value
+}
+
+func (s *settings) kafka(p *problems) kafka.Config {
+	c := kafka.Config{
+		Brokers: list(s.KafkaBrokers), Username: s.KafkaSASLUsername,
+		Password: p.secretOf("KAFKA_SASL_PASSWORD", s.KafkaSASLPassword, s.KafkaSASLPasswordFile),
+		TLS:      p.boolean("KAFKA_TLS", s.KafkaTLS),
+		CA:       s.KafkaTLSCA, Cert: s.KafkaTLSCert, Key: s.KafkaTLSKey,
+	}
+	if len(c.Brokers) == 0 {
+		p.add("KAFKA_BROKERS", s.KafkaBrokers, "host:port, or several with commas between", "name at least one broker")
+	}
+	for _, broker := range c.Brokers {
+		if _, _, err := net.SplitHostPort(broker); err != nil {
+			p.add("KAFKA_BROKERS", broker, "host:port, or several with commas between", "add the port, as in localhost:9092")
+		}
+	}
+	if s.KafkaSASLMechanism != "" {
+		c.Mechanism = p.oneOf("KAFKA_SASL_MECHANISM", s.KafkaSASLMechanism, kafka.Plain, kafka.ScramSHA256, kafka.ScramSHA512)
+		if c.Username == "" || c.Password.Empty() {
+			p.add("KAFKA_SASL_USERNAME", c.Username, "a user and a password beside KAFKA_SASL_MECHANISM", "set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD (or KAFKA_SASL_PASSWORD_FILE)")
+		}
+	} else if c.Username != "" || !c.Password.Empty() {
+		p.add("KAFKA_SASL_MECHANISM", "", "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512 beside a user or password", "set the one that the cluster uses")
+	}
+	if !c.TLS && (c.CA != "" || c.Cert != "" || c.Key != "") {
+		p.add("KAFKA_TLS", s.KafkaTLS, "true where KAFKA_TLS_CA, KAFKA_TLS_CERT or KAFKA_TLS_KEY is set", "set KAFKA_TLS=true or unset them")
+	}
+	if (c.Cert == "") != (c.Key == "") {
+		p.add("KAFKA_TLS_CERT", c.Cert, "a certificate and its key, or neither", "set both KAFKA_TLS_CERT and KAFKA_TLS_KEY")
+	}
+	return c
+}
+
+func (s *settings) topics(p *problems) Topics {
+	t := Topics{
+		CareerSites: p.name("CAREER_SITES_TOPIC", s.CareerSitesTopic),
+		Progress:    p.name("PROGRESS_TOPIC", s.ProgressTopic),
+		DeadLetters: p.name("DEAD_LETTERS_TOPIC", s.DeadLettersTopic),
+		Create:      p.boolean("TOPICS_CREATE", s.TopicsCreate),
+		Partitions:  p.integer("TOPIC_PARTITIONS", s.TopicPartitions, 1, 10_000),
+		Replication: p.integer("TOPIC_REPLICATION_FACTOR", s.TopicReplicationFactor, -1, 100),
+	}
+	if t.CareerSites == t.Progress || t.CareerSites == t.DeadLetters || t.Progress == t.DeadLetters {
+		p.add("PROGRESS_TOPIC", t.Progress, "three topics with three names", "give CAREER_SITES_TOPIC, PROGRESS_TOPIC and DEAD_LETTERS_TOPIC different names")
+	}
+	return t
+}
+
+func (s *settings) filters(p *problems) feed.Filters {
+	f := feed.Filters{
+		Industries: list(s.FilterIndustries), CompanySizes: list(s.FilterCompanySizes), CountryCodes: list(s.FilterCountryCodes),
+		FundingStages: list(s.FilterFundingStages), CompanyTypes: list(s.FilterCompanyTypes),
+		UpdatedAfter:     p.instant("FILTER_UPDATED_AFTER", s.FilterUpdatedAfter),
+		DiscoveredAfter:  p.instant("FILTER_DISCOVERED_AFTER", s.FilterDiscoveredAfter),
+		DiscoveredBefore: p.instant("FILTER_DISCOVERED_BEFORE", s.FilterDiscoveredBefore),
+	}
+	if s.FilterFoundedAfter != "" {
+		year := p.integer("FILTER_FOUNDED_AFTER", s.FilterFoundedAfter, 1, 9999)
+		f.FoundedAfter = &year
+	}
+	if s.FilterIsAgency != "" {
+		agency := p.boolean("FILTER_IS_AGENCY", s.FilterIsAgency)
+		f.IsAgency = &agency
+	}
+	if f.DiscoveredAfter != nil && f.DiscoveredBefore != nil && !f.DiscoveredAfter.Before(*f.DiscoveredBefore) {
+		p.add("FILTER_DISCOVERED_BEFORE", s.FilterDiscoveredBefore, "an instant after FILTER_DISCOVERED_AFTER", "no company lies between the two as they are")
+	}
+	return f
+}

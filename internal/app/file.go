@@ -1,0 +1,139 @@
+package app
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// sources resolves a flag that was not given on the command line: from the
+// environment, then from the YAML file.
+type sources struct {
+	getenv func(string) string
+	file   map[string]string // by canonical name
+}
+
+var _ kong.Resolver = (*sources)(nil)
+
+// Validate implements kong.Resolver; the file was checked when it was read.
+func (s *sources) Validate(*kong.Application) error { return nil }
+
+// Resolve implements kong.Resolver. A variable that is set to nothing counts as
+// not set, as in a compose file that passes on what may be missing.
+func (s *sources) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	for _, env := range flag.Envs {
+		if value := s.getenv(env); value != "" {
+			return value, nil
+		}
+	}
+	if value, ok := s.file[canonical(flag.Name)]; ok {
+		return value, nil
+	}
+	if flag.HasDefault && len(flag.Envs) > 0 {
+		return flag.Default, nil
+	}
+	return nil, nil //nolint:nilnil // kong's way to say that this resolver knows nothing
+}
+
+// canonical makes JOBO_BASE_URL, jobo_base_url and jobo-base-url one name.
+func canonical(name string) string {
+	return strings.ReplaceAll(strings.ToLower(name), "_", "-")
+}
+
+// readFile reads a YAML file of settings: one mapping from names to scalars or
+// lists. known are the names that there are.
+func readFile(path string, known []string) (map[string]string, []error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, []error{fmt.Errorf("CONFIG is %q: expected a YAML file that can be read; reading it says: %w", path, err)}
+	}
+	file, err := parser.ParseBytes(content, 0)
+	if err != nil {
+		return nil, []error{fmt.Errorf("%s: not YAML: %s", path, yaml.FormatError(err, false, false))}
+	}
+	values := make(map[string]string)
+	var wrong []error
+	for _, doc := range file.Docs {
+		if doc.Body == nil {
+			continue
+		}
+		mapping, ok := doc.Body.(*ast.MappingNode)
+		if !ok {
+			if single, isSingle := doc.Body.(*ast.MappingValueNode); isSingle {
+				mapping = &ast.MappingNode{Values: []*ast.MappingValueNode{single}}
+			} else {
+				return nil, []error{fmt.Errorf("%s:%d: expected one setting a line, like kafka-brokers: localhost:9092", path, doc.Body.GetToken().Position.Line)}
+			}
+		}
+		for _, entry := range mapping.Values {
+			name, value, err := readEntry(entry, known)
+			if err != nil {
+				wrong = append(wrong, fmt.Errorf("%s:%d: %w", path, entry.Key.GetToken().Position.Line, err))
+				continue
+			}
+			values[name] = value
+		}
+	}
+	return values, wrong
+}
+
+func readEntry(entry *ast.MappingValueNode, known []string) (name, value string, err error) {
+	given := entry.Key.GetToken().Value
+	name = canonical(given)
+	if !slices.Contains(known, name) {
+		return "", "", fmt.Errorf("there is no setting %q%s", given, suggestion(name, known))
+	}
+	switch node := entry.Value.(type) {
+	case *ast.SequenceNode:
+		var parts []string
+		for _, item := range node.Values {
+			parts = append(parts, item.GetToken().Value)
+		}
+		return name, strings.Join(parts, ","), nil
+	case *ast.NullNode:
+		return name, "", nil
+	case ast.ScalarNode:
+		return name, node.GetToken().Value, nil
+	}
+	return "", "", fmt.Errorf("%s: expected one value or a list of values", given)
+}
+
+// suggestion names the setting that was probably meant, if one is near.
+func suggestion(name string, known []string) string {
+	best, least := "", 4
+	for _, k := range known {
+		if d := distance(name, k); d < least {
+			best, least = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(", did you mean %q?", best)
+}
+
+// distance is Levenshtein's: how many letters to insert, drop or replace.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,118 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/careerstream/careerstream/internal/secret"
+)
+
+// problems collects what is wrong with the settings.
+type problems struct{ list []error }
+
+// add reports one setting by its environment name, with what was given, what is
+// expected and how to mend it.
+func (p *problems) add(name, given, expected, fix string) {
+	p.list = append(p.list, fmt.Errorf("%s is %q: expected %s; %s", name, given, expected, fix))
+}
+
+func (p *problems) integer(name, given string, low, high int) int {
+	n, err := strconv.Atoi(given)
+	if err != nil || n < low || n > high {
+		p.add(name, given, fmt.Sprintf("a whole number from %d to %d", low, high), "set it within that range")
+	}
+	return n
+}
+
+func (p *problems) boolean(name, given string) bool {
+	b, err := strconv.ParseBool(strings.ToLower(given))
+	if err != nil {
+		p.add(name, given, "true or false", "set one of the two")
+	}
+	return b
+}
+
+func (p *problems) duration(name, given string, low, high time.Duration) time.Duration {
+	d, err := time.ParseDuration(given)
+	if err != nil || d < low || d > high {
+		p.add(name, given, fmt.Sprintf("a duration from %s to %s", low, high), "write it like 90s, 15m or 6h")
+	}
+	return d
+}
+
+// instant reads a time as RFC 3339, or a day, which begins at midnight UTC.
+func (p *problems) instant(name, given string) *time.Time {
+	if given == "" {
+		return nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
+		if t, err := time.Parse(layout, given); err == nil {
+			utc := t.UTC()
+			return &utc
+		}
+	}
+	p.add(name, given, "an instant", "write it like 2026-01-31T00:00:00Z or 2026-01-31")
+	return nil
+}
+
+func (p *problems) oneOf(name, given string, allowed ...string) string {
+	for _, a := range allowed {
+		if strings.EqualFold(a, given) {
+			return a
+		}
+	}
+	p.add(name, given, "one of "+strings.Join(allowed, ", "), "set one of them")
+	return given
+}
+
+// nameShape is what Kafka allows in the name of a topic. FEED_NAME has the same
+// rule, because it becomes part of a transactional id and of Redis keys.
+var nameShape = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,200}$`)
+
+func (p *problems) name(name, given string) string {
+	if !nameShape.MatchString(given) {
+		p.add(name, given, "1 to 200 letters, digits, dots, dashes or underscores", "choose a name of these")
+	}
+	return given
+}
+
+// list splits a comma-separated list; blanks around the parts do not count.
+func list(given string) []string {
+	var parts []string
+	for part := range strings.SplitSeq(given, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+// secretOf returns a secret that is given itself or by the name of a file.
+func (p *problems) secretOf(name, value, file string) secret.String {
+	switch {
+	case file == "":
+		return secret.New(value)
+	case value != "":
+		p.list = append(p.list, fmt.Errorf("%s and %s_FILE are both set: expected one of the two; unset one", name, name))
+		return secret.String{}
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		var path *os.PathError
+		if errors.As(err, &path) {
+			err = path.Err
+		}
+		p.add(name+"_FILE", file, "a file that can be read", fmt.Sprintf("reading it says: %v", err))
+		return secret.String{}
+	}
+	text := strings.TrimSpace(string(content))
+	if text == "" {
+		p.add(name+"_FILE", file, "a file that holds the value", "the file is empty")
+	}
+	return secret.New(text)
+}

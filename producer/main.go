@@ -1,0 +1,36 @@
+// Command producer moves the career sites feed into Kafka.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/careerstream/careerstream/internal/app"
+)
+
+// version is set when a release is built.
+var version string
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal lets the page in hand be finished; from then on signals do
+	// what they do by default, so a second one ends the process at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(app.RunProducer(ctx, app.Env{
+		Args: os.Args[1:], Getenv: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr, Version: buildVersion(),
+	}))
+}
+
+// buildVersion is the release, or what the Go toolchain knows of the source.
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(unknown)"
+}
