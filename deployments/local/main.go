@@ -1,0 +1,38 @@
+// Command local runs the whole pipeline in one process: an embedded Kafka, an
+// embedded Redis, the simulated feed and the producer. It needs nothing but Go.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// options are the command line.
+type options struct {
+	Once     bool          `help:"Stop after the backfill, with a summary."`
+	Rows     int           `default:"1000" help:"Career sites in the simulated feed."`
+	Latency  time.Duration `default:"20ms" help:"How long the feed takes for a page."`
+	Seed     uint64        `default:"1" help:"Decides every byte of the simulated feed."`
+	Interval time.Duration `default:"30s" help:"Pause between syncs; rows change in the meantime."`
+
+	KafkaPort int `default:"9092" help:"Port of the embedded Kafka; another free one if it is taken."`
+	RedisPort int `default:"6379" help:"Port of the embedded Redis."`
+	FeedPort  int `default:"8080" help:"Port of the simulated feed."`
+}
+
+func main() {
+	var o options
+	kong.Parse(&o, kong.Name("local"), kong.Description("The whole pipeline in one process, with a simulated feed. Nothing is kept when it ends."))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	if err := run(ctx, o, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "local:", err)
+		os.Exit(1)
+	}
+}

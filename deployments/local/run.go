@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/careerstream/careerstream/internal/app"
+	"github.com/careerstream/careerstream/internal/devstack"
+	"github.com/careerstream/careerstream/internal/feed"
+	"github.com/careerstream/careerstream/internal/kafka"
+	"github.com/careerstream/careerstream/internal/secret"
+	"github.com/careerstream/careerstream/internal/simulator"
+	"github.com/careerstream/careerstream/schemas"
+)
+
+// changes is how many rows change between two syncs, and appears how many are new.
+const changes, appears = 20, 5
+
+// run starts the stack and syncs: once, or every interval until ctx ends.
+func run(ctx context.Context, o options, out, logs io.Writer) error {
+	stack, err := devstack.Start(ctx, devstack.Options{
+		KafkaPort: o.KafkaPort, RedisPort: o.RedisPort, FeedPort: o.FeedPort,
+		Feed: simulator.Options{Rows: o.Rows, Seed: o.Seed, Latency: o.Latency},
+	})
+	if err != nil {
+		return err
+	}
+	defer stack.Close()
+	welcome(out, o, stack)
+	config := configure(stack)
+	log := config.Log.New(logs)
+	for {
+		result, err := app.Sync(ctx, config, log)
+		if err != nil {
+			return err
+		}
+		if result.Stopped {
+			return nil
+		}
+		if o.Once {
+			return summarise(ctx, out, stack, config)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(o.Interval):
+		}
+		stack.Feed.UpdateRandom(changes)
+		stack.Feed.Insert(appears)
+	}
+}
+
+// configure points the producer at the stack. The request limits are those of
+// the paid plan, so that what one sees is what one gets, and the lease is short,
+// so that a restart need not wait.
+func configure(stack *devstack.Stack) app.Producer {
+	return app.Producer{
+		FeedName: "career-sites",
+		Feed:     feed.Config{BaseURL: stack.Feed.URL(), Key: secret.New(simulator.DefaultAPIKey)},
+		Overlap:  15 * time.Minute,
+		Kafka:    kafka.Config{Brokers: stack.Brokers()},
+		RedisURL: secret.New(stack.RedisURL()),
+		LeaseTTL: 5 * time.Second,
+		Topics: app.Topics{
+			CareerSites: schemas.CareerSitesTopic, Progress: schemas.ProgressTopic, DeadLetters: schemas.DeadLettersTopic,
+			Create: true, Partitions: 6, Replication: -1,
+		},
+	}
+}
+
+// welcome says where things are and how to look at them.
+func welcome(out io.Writer, o options, stack *devstack.Stack) {
+	for _, moved := range stack.Moved {
+		fmt.Fprintln(out, moved)
+	}
+	broker := strings.Join(stack.Brokers(), ",")
+	host, port, _ := strings.Cut(stack.Redis.Addr(), ":")
+	fmt.Fprintf(out, `
+Career sites into Kafka, all in this process. Nothing is kept when it ends.
+
+  Kafka  %s   Redis  %s   simulated feed  %s (%d sites)
+
+Look at it from another terminal:
+  kcat -b %s -C -t %s -e -q -X isolation.level=read_committed -f '%%k %%s\n'
+  kcat -b %s -C -t %s -e -q -X isolation.level=read_committed
+  redis-cli -h %s -p %s hgetall 'jobo:{career-sites}:checkpoint'
+  curl -s %s/admin/ledger
+  curl -s %s/api/career-sites/feed -H 'X-Api-Key: %s' -d '{"batch_size": 1}'
+
+`, broker, stack.Redis.Addr(), stack.Feed.URL(), o.Rows,
+		broker, schemas.CareerSitesTopic, broker, schemas.ProgressTopic, host, port,
+		stack.Feed.URL(), stack.Feed.URL(), simulator.DefaultAPIKey)
+}
