@@ -62,7 +62,7 @@ func (s *settings) config(needKey bool) (Producer, error) {
 		FeedName:  p.name("FEED_NAME", s.FeedName),
 		BatchSize: p.integer("BATCH_SIZE", s.BatchSize, 1, feed.MaxBatchSize),
 		Overlap:   p.duration("SYNC_OVERLAP", s.SyncOverlap, 0, 30*24*time.Hour),
-		LeaseTTL:  p.duration("LEASE_TTL", s.LeaseTTL, time.Second, 10*time.Minute),
+		LeaseTTL:  p.duration("LEASE_TTL", s.LeaseTTL, 500*time.Millisecond, 10*time.Minute),
 		RedisURL:  s.redis(&p),
 		Kafka:     s.kafka(&p),
 		Topics:    s.topics(&p),

@@ -72,6 +72,7 @@ func parseProducer(env Env) (verb string, _ Producer, err error) {
 		kong.Writers(env.Stdout, env.Stderr), kong.Resolvers(source),
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 120}),
+		kong.ValueFormatter(helpText),
 	)
 	if err != nil {
 		return "", Producer{}, fmt.Errorf("command line of the producer: %w", err)
@@ -99,6 +100,19 @@ func parseProducer(env Env) (verb string, _ Producer, err error) {
 		return "", Producer{}, &UsageError{Problems: problems}
 	}
 	return verb, config, nil
+}
+
+// helpText is the help of one flag: what it is, its default and its name in the
+// environment. The default is what the program has, never what is set.
+func helpText(value *kong.Value) string {
+	text := value.Help
+	if value.HasDefault {
+		text += " Default " + value.Default + "."
+	}
+	if len(value.Tag.Envs) > 0 {
+		text += " ($" + value.Tag.Envs[0] + ")"
+	}
+	return text
 }
 
 // open reads the YAML file if one is named. It has to look for the name by

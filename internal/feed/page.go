@@ -11,6 +11,9 @@ import (
 // Unknown is the value of Page.Balance and Page.Credits where the feed did not say.
 const Unknown int64 = -1
 
+// CreditsPerRow is the feed's price of a row; 1,000 credits are one US dollar.
+const CreditsPerRow = 50
+
 // MaxBatchSize is the most rows that the feed puts on a page.
 const MaxBatchSize = 50
 
@@ -77,4 +80,13 @@ type Page struct {
 	// UnknownTries is how many tries before this one ended without an answer
 	// and may have been billed.
 	UnknownTries int
+}
+
+// Cost is what the page cost in credits: as the feed says, or by its price list
+// where it does not say.
+func (p Page) Cost() int64 {
+	if p.Credits == Unknown {
+		return int64(len(p.Rows)) * CreditsPerRow
+	}
+	return p.Credits
 }

@@ -56,9 +56,7 @@ func advance(at schemas.Progress, page feed.Page, fence uint64, now time.Time) s
 		}
 	}
 	next.UnknownTries += int64(page.UnknownTries)
-	if page.Credits > 0 {
-		next.Credits += page.Credits
-	}
+	next.Credits += page.Cost()
 	next.Cursor, next.CursorIssuedAt = string(page.Next), now.UTC()
 	next.CommittedAt = now.UTC()
 	if !page.HasMore {
