@@ -128,9 +128,22 @@ func TestNothingIsSentOnceTheContextEnded(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
-			f := newFixture(t, good(1), func(c *feed.Config) { c.Limiter = limiterFunc(func() { cancel(errStop) }) })
-			if _, err := f.client.Page(ctx, feed.Query{}); !errors.Is(err, errStop) || f.count() != 0 {
-				t.Errorf("error %v, %d requests, want the context's cause and none", err, f.count())
+			turn := 0
+			f := newFixture(t, good(1), func(c *feed.Config) {
+				c.Limiter = limiterFunc(func() {
+					if turn++; turn == 2 {
+						cancel(errStop)
+					}
+				})
+			})
+			if _, err := f.client.Page(ctx, feed.Query{}); err != nil { // leaves a connection at hand
+				t.Fatal(err)
+			}
+			if _, err := f.client.Page(ctx, feed.Query{}); !errors.Is(err, errStop) {
+				t.Errorf("error %v, want the context's cause", err)
+			}
+			if len(f.attempts) != 1 || f.count() != 1 {
+				t.Errorf("%d attempts, %d requests, want only the first of each", len(f.attempts), f.count())
 			}
 		})
 	})

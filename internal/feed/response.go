@@ -150,7 +150,7 @@ func readCredits(value string) int64 {
 	if err != nil {
 		return Unknown
 	}
-	return int64(n) //nolint:gosec // parsed as 63 bits
+	return int64(n) // it has 63 bits
 }
 
 // servedAt is the Date header in UTC, zero where there is none.

@@ -118,19 +118,9 @@ func representable(at time.Time) time.Time {
 }
 
 func kindName(k jsontext.Kind) string {
-	switch k {
-	case 'n':
-		return "null"
-	case 't', 'f':
-		return "a boolean"
-	case '0':
-		return "a number"
-	case '"':
-		return "a string"
-	case '[':
-		return "an array"
-	case '{':
-		return "an object"
+	names := map[jsontext.Kind]string{
+		'n': "null", 't': "a boolean", 'f': "a boolean", '0': "a number",
+		'"': "a string", '[': "an array", '{': "an object",
 	}
-	return "something else"
+	return names[k]
 }

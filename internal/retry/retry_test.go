@@ -88,7 +88,9 @@ func TestWaitsAreFullJitterBelowADoublingInterval(t *testing.T) {
 		lowest, highest := make([]time.Duration, len(limits)), make([]time.Duration, len(limits))
 		for run := range runs {
 			r := &recorder{errs: []error{errDown}}
-			asError(t, retry.Do(t.Context(), retry.Policy{}, r.op))
+			if err := retry.Do(t.Context(), retry.Policy{}, r.op); !errors.Is(err, errDown) {
+				t.Fatalf("Do = %v, want the last error", err)
+			}
 			if len(r.waits) != len(limits) {
 				t.Fatalf("%d waits, want %d", len(r.waits), len(limits))
 			}
@@ -182,6 +184,22 @@ func TestAPermanentErrorEndsTheTriesAtOnce(t *testing.T) {
 	}
 	if !errors.Is(err, errDown) || err.Error() != "page 3: down" {
 		t.Errorf("error is %v, want page 3: down, and the cause within", err)
+	}
+}
+
+func TestAPermanentErrorIsKnownWhereverItIs(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]bool{
+		nil:                      false,
+		errDown:                  false,
+		retry.After(errDown, 1):  false,
+		retry.Permanent(errDown): true,
+		fmt.Errorf("page 3: %w", retry.Permanent(errDown)):                                                     true,
+		retry.Do(t.Context(), retry.Policy{}, func(context.Context) error { return retry.Permanent(errDown) }): true,
+	} {
+		if got := retry.IsPermanent(err); got != want {
+			t.Errorf("IsPermanent(%v) = %v, want %v", err, got, want)
+		}
 	}
 }
 
