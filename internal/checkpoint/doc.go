@@ -1,2 +1,73 @@
-// Package checkpoint keeps a feed's lease and a copy of its checkpoint in Redis.
+// Package checkpoint keeps two things of a feed in Redis: the lease, which says
+// which instance works, and a copy of the checkpoint, which says how far it is.
+//
+// Neither carries a promise. The checkpoint itself is on the progress topic and
+// is committed in one transaction with the page that it is of; Kafka fences
+// whoever lost the lease without noticing. The copy is what an operator looks
+// at, what a status page reads, and a witness: a copy that is further than the
+// topic means that Kafka lost data. So Redis may be wiped, rolled back by a
+// fail-over or be away, at the price of a take-over. A lease that could not be
+// renewed for two thirds of its time is given up, and nothing is bought without
+// one.
+//
+// Redis is the store, Memory its twin for tests, Lease what a loop holds.
+// Package checkpointtest has what both stores must pass.
+//
+// # Keys
+//
+// The braces are part of the names and keep a feed's keys on one node of a
+// cluster.
+//
+//	jobo:{FEED}:lease       string owner|token, expires with the lease
+//	jobo:{FEED}:fence       counter of the tokens, never expires
+//	jobo:{FEED}:checkpoint  hash, never expires
+//
+// The hash has fence, seq and op, which decide whether a write is late, and
+// state, the whole record as JSON. The fields cursor, watermark, run_id and
+// updated_at repeat parts of it for people:
+//
+//	redis-cli HGETALL 'jobo:{career-sites}:checkpoint'
+//
+// A lease that is set by hand without an expiry keeps every instance out until
+// it is deleted:
+//
+//	redis-cli SET 'jobo:{career-sites}:lease' maintenance NX
+//
+// # Scripts
+//
+// Each change is one Lua script (folder scripts), so that nothing comes between
+// its look and its write. Each may run twice with the effect of once, because
+// the client sends a call again when the reply to it was lost: an acquisition
+// knows its owner by a nonce, a put its operation by its id.
+//
+// A put moves the copy forward only: its fence must not be lower than the one
+// that stands there, and its sequence number must be higher. A repair, right
+// after a take-over, replaces whatever is there with what the topic says, and
+// only while the lease is held.
+//
+// # URL
+//
+//	redis://[user:password@]host[:port][/db]
+//	rediss://...                      TLS 1.2 or newer
+//	unix://[user:password@]/path[?db=0]
+//	redis+sentinel://[user:password@]host[:port][/db]?master_name=NAME
+//	redis+cluster://[user:password@]host[:port]
+//	rediss+sentinel://..., rediss+cluster://...
+//
+// More sentinels, or nodes of a cluster, follow as addr=host:port, as often as
+// needed. With sentinels, user and password are for the sentinels, and the
+// options username and password for the server that they name. A CA of one's
+// own is trusted by naming its file in SSL_CERT_FILE. Other options are
+// protocol, pool_size, conn_max_idle_time and conn_max_lifetime. Timeouts are
+// no option, because the lease depends on them, and replicas are never asked:
+// they may be behind.
+//
+// # Rights
+//
+// This user is enough, for one feed:
+//
+//	ACL SETUSER jobo on >PASSWORD ~jobo:{FEED}:*
+//	  +client|setname +ping +eval +evalsha +get +set +del +incr +pexpire +pttl +hset +hmget +hgetall
+//
+// A cluster asks for +cluster|slots besides.
 package checkpoint

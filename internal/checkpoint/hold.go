@@ -178,7 +178,7 @@ func holdFor(ttl time.Duration) time.Duration { return ttl * 2 / 3 }
 // jitter returns a duration between half of d and d: replicas that wait for the
 // same thing then do not ask at the same time.
 func jitter(d time.Duration) time.Duration {
-	return d/2 + mathrand.N(d/2+1)
+	return d/2 + mathrand.N(d/2+1) //nolint:gosec // nobody gains by guessing it
 }
 
 // sleep waits for d. It returns the cause if ctx ends first.

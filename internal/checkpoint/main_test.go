@@ -1,23 +1,14 @@
 package checkpoint_test
 
 import (
-	"flag"
-	"os"
 	"testing"
 
+	"github.com/redis/go-redis/v9/logging"
 	"go.uber.org/goleak"
 )
 
-// TestMain lets the random tests run 1,000 checks where -rapid.checks does not
-// say otherwise.
+// The client library writes to standard error until a store is opened.
 func TestMain(m *testing.M) {
-	flag.Parse()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
-	if !given {
-		if err := flag.Set("rapid.checks", "1000"); err != nil {
-			os.Exit(2)
-		}
-	}
+	logging.Disable()
 	goleak.VerifyTestMain(m)
 }

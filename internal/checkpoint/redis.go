@@ -255,3 +255,6 @@ func (s *Redis) explain(err error, key, reason string) error {
 	}
 	return unavailable(s.addr, err)
 }
+
+// Feed is the name of the stream whose state this is.
+func (s *Redis) Feed() string { return s.feed }
