@@ -39,16 +39,21 @@ func Open(ctx context.Context, config Config) (*Cluster, error) {
 	}
 	pingCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if err := client.Ping(pingCtx); err != nil {
-		client.Close()
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		return nil, config.explain(err, dials.err())
+	err = client.Ping(pingCtx)
+	dial := dials.err() // before Close, which is one more reason not to connect
+	client.Close()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, config.explain(err, dial)
 	}
 	// From here on TLS and SASL are known to work: an EOF is a broker that went
 	// away, and worth another try even on a connection's first request.
 	opts = append(opts, kgo.AlwaysRetryEOF())
+	if client, err = kgo.NewClient(opts...); err != nil {
+		return nil, fmt.Errorf("kafka client for %s: %w", strings.Join(config.Brokers, ","), err)
+	}
 	return &Cluster{config: config, opts: opts, client: client, admin: kadm.NewClient(client)}, nil
 }
 

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
+	"syscall"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -25,6 +27,7 @@ func (c Config) explain(err, dial error) error {
 	var unknownCA x509.UnknownAuthorityError
 	var badRecord tls.RecordHeaderError
 	var hostname x509.HostnameError
+	var network *net.OpError
 	switch {
 	case errors.Is(cause, kerr.SaslAuthenticationFailed):
 		return fmt.Errorf("kafka at %s refuses user %q with %s: %w: check KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD", at, c.Username, c.Mechanism, cause)
@@ -36,22 +39,28 @@ func (c Config) explain(err, dial error) error {
 		return fmt.Errorf("kafka at %s: %w: name the brokers in KAFKA_BROKERS as their certificate does", at, cause)
 	case errors.As(cause, &badRecord):
 		return fmt.Errorf("kafka at %s does not speak TLS on this port: %w: unset KAFKA_TLS or use the TLS listener's port", at, cause)
-	case errors.Is(cause, io.EOF):
+	case errors.As(cause, &network) && network.Op == "remote error": // crypto/tls: the other side's alert
+		return fmt.Errorf("kafka at %s refuses the TLS handshake: %w: set KAFKA_TLS_CERT and KAFKA_TLS_KEY to a client certificate that it trusts", at, cause)
+	case (errors.Is(cause, io.EOF) || errors.Is(cause, syscall.ECONNRESET)) && c.Mechanism != "":
+		return fmt.Errorf("kafka at %s closes the connection on user %q with %s: %w: check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM, and whether the listener wants TLS (KAFKA_TLS)", at, c.Username, c.Mechanism, cause)
+	case errors.Is(cause, io.EOF) || errors.Is(cause, syscall.ECONNRESET):
 		return fmt.Errorf("kafka at %s closes the connection: %w: the listener may want TLS (KAFKA_TLS) or SASL (KAFKA_SASL_MECHANISM)", at, cause)
 	case errors.Is(err, context.DeadlineExceeded) && dial == nil:
 		return fmt.Errorf("kafka at %s accepts connections but did not answer in time: %w: is it a Kafka listener, and is the broker up?", at, cause)
+	case errors.As(cause, &network):
+		return fmt.Errorf("kafka at %s can't be reached: %w: start it, or set KAFKA_BROKERS to where it is", at, cause)
 	}
-	return fmt.Errorf("kafka at %s can't be reached: %w: start it, or set KAFKA_BROKERS to where it is", at, cause)
+	return fmt.Errorf("kafka at %s does not answer as a Kafka broker does: %w: check that KAFKA_BROKERS names a Kafka listener, and whether it wants TLS (KAFKA_TLS)", at, cause)
 }
 
 // forbidden are answers that no further try changes: an operator has to act.
 var forbidden = map[*kerr.Error]string{
-	kerr.TopicAuthorizationFailed:           "the user lacks an ACL on the topic: allow Describe and Write (and Read on the progress topic)",
+	kerr.TopicAuthorizationFailed:           "the user lacks an ACL on the topic: allow Describe, DescribeConfigs, Read and Write (with TOPICS_CREATE also Create and AlterConfigs)",
 	kerr.TransactionalIDAuthorizationFailed: "the user lacks an ACL on the transactional id: allow Describe and Write",
 	kerr.ClusterAuthorizationFailed:         "the user lacks an ACL on the cluster: allow IdempotentWrite",
 	kerr.MessageTooLarge:                    "the topic's max.message.bytes became smaller than when the program started: raise it, or start the program again",
 	kerr.InvalidRecord:                      "the broker refuses the record: check the topic's settings",
-	kerr.InvalidTransactionTimeout:                  "the cluster's transaction.max.timeout.ms is below one minute: raise it",
+	kerr.InvalidTransactionTimeout:          "the cluster's transaction.max.timeout.ms is below one minute: raise it",
 	kerr.UnsupportedVersion:                 "the broker is too old: transactions with this client need Apache Kafka 2.5 or newer",
 }
 

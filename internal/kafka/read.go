@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -24,32 +25,49 @@ type span struct {
 // the high watermark and not the last stable offset: a record that was
 // committed may stand behind another stream's open transaction.
 func (c *Cluster) spans(ctx context.Context, topic string) ([]span, error) {
-	details, err := c.admin.ListTopics(ctx, topic)
-	if err == nil {
-		err = details.Error()
+	for {
+		details, err := c.admin.ListTopics(ctx, topic)
+		if err == nil {
+			err = details.Error()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("topic %s: %w", topic, classify(err))
+		}
+		all, err := c.offsets(ctx, details[topic])
+		if err == nil {
+			return all, nil
+		}
+		if !passes(err) {
+			return nil, fmt.Errorf("offsets of topic %s: %w", topic, classify(err))
+		}
+		if ended := pause(ctx); ended != nil {
+			return nil, fmt.Errorf("offsets of topic %s: %w (last answer: %w)", topic, ended, err)
+		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("topic %s: %w", topic, classify(err))
-	}
-	starts, err := c.admin.ListStartOffsets(ctx, topic)
+}
+
+// offsets asks the leaders of a topic's partitions once for where they start and
+// end.
+func (c *Cluster) offsets(ctx context.Context, topic kadm.TopicDetail) ([]span, error) {
+	starts, err := c.admin.ListStartOffsets(ctx, topic.Topic)
 	if err == nil {
 		err = starts.Error()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("start offsets of topic %s: %w", topic, classify(err))
+		return nil, err
 	}
-	ends, err := c.admin.ListEndOffsets(ctx, topic)
+	ends, err := c.admin.ListEndOffsets(ctx, topic.Topic)
 	if err == nil {
 		err = ends.Error()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("end offsets of topic %s: %w", topic, classify(err))
+		return nil, err
 	}
 	var all []span
-	for _, p := range details[topic].Partitions.Sorted() {
-		start, _ := starts.Lookup(topic, p.Partition)
-		end, _ := ends.Lookup(topic, p.Partition)
-		all = append(all, span{topic: topic, id: details[topic].ID, partition: p.Partition, start: start.Offset, end: end.Offset})
+	for _, p := range topic.Partitions.Sorted() {
+		start, _ := starts.Lookup(topic.Topic, p.Partition)
+		end, _ := ends.Lookup(topic.Topic, p.Partition)
+		all = append(all, span{topic: topic.Topic, id: topic.ID, partition: p.Partition, start: start.Offset, end: end.Offset})
 	}
 	return all, nil
 }
@@ -80,20 +98,28 @@ func (c *Cluster) read(ctx context.Context, s span, each func(*kgo.Record) bool)
 
 // fetch asks the leader for committed records from at on and returns them with
 // the offset to go on from, which is at itself where there is nothing yet. What
-// may pass (a leader that moved) is tried again until ctx ends.
+// may pass is tried again until ctx ends.
 func (c *Cluster) fetch(ctx context.Context, s span, at int64) ([]*kgo.Record, int64, error) {
 	for {
 		records, next, err := c.fetchOnce(ctx, s, at)
 		if err == nil {
 			return records, next, nil
 		}
-		if !kerr.IsRetriable(err) && !errors.Is(err, kerr.FencedLeaderEpoch) {
+		if !passes(err) {
 			return nil, at, classify(err)
 		}
 		if ended := pause(ctx); ended != nil {
 			return nil, at, fmt.Errorf("%w (last answer: %w)", ended, err)
 		}
 	}
+}
+
+// passes reports whether err may be gone at the next try: the leader moved, or
+// the connection to it broke. The connection is shared, and a reader whose
+// context ends takes it from all the others.
+func passes(err error) bool {
+	var network *net.OpError
+	return kerr.IsRetriable(err) || kgo.IsRetryableBrokerErr(err) || errors.As(err, &network)
 }
 
 // pause waits as long as the client keeps what it knows of the cluster: asking

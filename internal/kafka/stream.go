@@ -64,7 +64,7 @@ func batchBytes(limit int) int32 {
 	if limit <= 0 {
 		return libraryDefault
 	}
-	return int32(min(limit, 100<<20)) //nolint:gosec // bounded by 100 MiB, the library's own bound of a request
+	return int32(min(limit, 100<<20))
 }
 
 // headroom is what a batch and a record's headers add to a row, generously.

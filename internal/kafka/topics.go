@@ -96,7 +96,7 @@ func (c *Cluster) Ensure(ctx context.Context, create bool, specs ...Spec) (map[s
 
 // ensure brings one topic about and describes it.
 func (c *Cluster) ensure(ctx context.Context, create bool, spec Spec, detail kadm.TopicDetail) (Topic, error) {
-	topic := Topic{Spec: spec, Partitions: int32(len(detail.Partitions)), Replication: detail.Partitions.NumReplicas()} //nolint:gosec // a topic has far fewer than 2^31 partitions
+	topic := asFound(spec, detail)
 	switch {
 	case errors.Is(detail.Err, kerr.UnknownTopicOrPartition) && !create:
 		return topic, fmt.Errorf("topic %s does not exist and TOPICS_CREATE is off: create it with cleanup.policy=%s, or set TOPICS_CREATE=true", spec.Name, spec.policy())
@@ -118,6 +118,11 @@ func (c *Cluster) ensure(ctx context.Context, create bool, spec Spec, detail kad
 		topic.MaxMessageBytes = n
 	}
 	return topic, c.judge(topic, configs["cleanup.policy"])
+}
+
+// asFound is a topic as the cluster describes it.
+func asFound(spec Spec, detail kadm.TopicDetail) Topic {
+	return Topic{Spec: spec, Partitions: int32(len(detail.Partitions)), Replication: detail.Partitions.NumReplicas()} //nolint:gosec // a topic has far fewer than 2^31 partitions
 }
 
 // judge refuses a topic that would break a promise.
@@ -148,14 +153,21 @@ func (c *Cluster) create(ctx context.Context, spec Spec) (Topic, error) {
 		replication = -1
 	}
 	response, err := c.admin.CreateTopic(ctx, max(spec.Partitions, 1), replication, map[string]*string{"cleanup.policy": &policy}, spec.Name)
-	// Another replica may have been quicker: the topic is then described as found.
-	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-		return Topic{}, fmt.Errorf("create topic %s: %w %s", spec.Name, err, response.ErrMessage)
+	taken := errors.Is(err, kerr.TopicAlreadyExists)
+	if err != nil && !taken {
+		return Topic{}, fmt.Errorf("create topic %s: %w %s", spec.Name, classify(err), response.ErrMessage)
 	}
-	if err := c.await(ctx, spec.Name); err != nil {
+	detail, err := c.await(ctx, spec.Name)
+	if err != nil {
 		return Topic{}, err
 	}
-	topic := Topic{Spec: spec, Partitions: max(response.NumPartitions, spec.Partitions, 1), Replication: int(response.ReplicationFactor), Created: err == nil}
+	topic := asFound(spec, detail)
+	// Somebody else was quicker, a replica or an operator: the topic is then
+	// theirs, and judged and left as it is like any other that exists.
+	if taken {
+		return topic, nil
+	}
+	topic.Created = true
 	configs, err := c.configs(ctx, spec.Name)
 	if err != nil {
 		return topic, err
@@ -182,22 +194,22 @@ func (c *Cluster) create(ctx context.Context, spec Spec) (Topic, error) {
 	return topic, nil
 }
 
-// await returns when the cluster knows a topic that was created a moment ago:
-// the news takes a while to reach every broker.
-func (c *Cluster) await(ctx context.Context, name string) error {
+// await describes a topic that was created a moment ago, as soon as the cluster
+// knows it: the news takes a while to reach every broker.
+func (c *Cluster) await(ctx context.Context, name string) (kadm.TopicDetail, error) {
 	for {
 		details, err := c.admin.ListTopics(ctx, name)
 		if err == nil {
 			err = details.Error()
 		}
 		if err == nil {
-			return nil
+			return details[name], nil
 		}
 		if !errors.Is(err, kerr.UnknownTopicOrPartition) {
-			return fmt.Errorf("topic %s: %w", name, classify(err))
+			return kadm.TopicDetail{}, fmt.Errorf("topic %s: %w", name, classify(err))
 		}
 		if err := pause(ctx); err != nil {
-			return fmt.Errorf("topic %s was created and is not known yet: %w", name, err)
+			return kadm.TopicDetail{}, fmt.Errorf("topic %s was created and is not known yet: %w", name, err)
 		}
 	}
 }
