@@ -33,7 +33,7 @@ func main() {
 // config is the command line; each flag has an environment variable of its name.
 type config struct {
 	Listen        string        `env:"SIMULATOR_LISTEN" default:":8080" help:"Address to listen on."`
-	Rows          int           `env:"SIMULATOR_ROWS" default:"1000" help:"Companies at the start; a million take about 1.1 GB."`
+	Rows          int           `env:"SIMULATOR_ROWS" default:"1000" help:"Companies at the start; a million take about 1.3 GB."`
 	Seed          uint64        `env:"SIMULATOR_SEED" default:"1" help:"Decides every byte of the data."`
 	APIKey        string        `env:"SIMULATOR_API_KEY" default:"${key}" help:"The key that the feed accepts."`
 	Latency       time.Duration `env:"SIMULATOR_LATENCY" default:"0s" help:"Added to every answer of the feed."`

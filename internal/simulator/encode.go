@@ -3,6 +3,7 @@ package simulator
 import (
 	"encoding/binary"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -79,10 +80,11 @@ func (e *encoder) identity(v *vocabulary, c *company) {
 	e.dst = append(e.dst, '"')
 	name := c.name(v)
 	e.text("name", name)
-	e.optional("website", "https://www."+c.hostname(v)+"/", 95)
-	e.optional("logo_url", "https://logo.jobo.invalid/"+c.slug()+"/256.png?v=2", 88)
-	summary := name + " " + pick(&e.r, v.openings) + ". " + pick(&e.r, v.middles) + " " + pick(&e.r, v.closings)
-	e.optional("summary", summary, 95)
+	slug := c.slug()
+	e.optional(95, "website", "https://www.", slug, ".", v.countries[c.country].tld, "/")
+	e.optional(88, "logo_url", "https://logo.jobo.invalid/", slug, "/256.png?v=2")
+	opening, middle, closing := pick(&e.r, v.openings), pick(&e.r, v.middles), pick(&e.r, v.closings)
+	e.optional(95, "summary", name, " ", opening, ". ", middle, " ", closing)
 	e.key("industries")
 	e.dst = append(e.dst, '[')
 	for i := range c.tags {
@@ -100,11 +102,12 @@ func (e *encoder) identity(v *vocabulary, c *company) {
 
 // links writes where the company is found.
 func (e *encoder) links(v *vocabulary, c *company) {
-	e.optional("linkedin_url", "https://www.linkedin.com/company/"+c.slug(), 85)
-	e.optional("crunchbase_url", "https://www.crunchbase.com/organization/"+c.slug(), 60)
+	slug := c.slug()
+	e.optional(85, "linkedin_url", "https://www.linkedin.com/company/", slug)
+	e.optional(60, "crunchbase_url", "https://www.crunchbase.com/organization/", slug)
 	provider := v.ats[c.ats]
 	e.text("ats", provider.name)
-	e.text("listing_url", provider.prefix+c.slug()+provider.suffix)
+	e.text("listing_url", provider.prefix, slug, provider.suffix)
 }
 
 // details writes details_url and returns where the base URL goes, counted from
@@ -157,17 +160,17 @@ func (e *encoder) key(name string) {
 	}
 }
 
-func (e *encoder) text(name, value string) {
+func (e *encoder) text(name string, value ...string) {
 	e.key(name)
-	e.quote(value)
+	e.quote(value...)
 }
 
 // optional writes the value in percent of 100 cases, otherwise null. The choice
 // is drawn either way, so that the rest of the row does not depend on it.
-func (e *encoder) optional(name, value string, percent int) {
+func (e *encoder) optional(percent int, name string, value ...string) {
 	e.key(name)
 	if e.r.chance(percent) {
-		e.quote(value)
+		e.quote(value...)
 		return
 	}
 	e.dst = append(e.dst, "null"...)
@@ -200,24 +203,34 @@ func (e *encoder) time(name string, nanos int64) {
 	e.dst = append(e.dst, '"')
 }
 
-// quote writes a JSON string in the row's spelling.
-func (e *encoder) quote(s string) {
+// quote writes a JSON string in the row's spelling. It takes parts because joining
+// them first would leave more garbage than there are rows.
+func (e *encoder) quote(parts ...string) {
 	e.dst = append(e.dst, '"')
-	for i := 0; i < len(s); {
-		c, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case c == '"' || c == '\\':
-			e.dst = append(e.dst, '\\', byte(c))
-		case c == '/' && e.spelling == spellingSlashes:
-			e.dst = append(e.dst, '\\', '/')
-		case c >= utf8.RuneSelf && e.spelling == spellingEscapes:
-			e.dst = appendEscape(e.dst, c)
-		default:
-			e.dst = append(e.dst, s[i:i+size]...)
+	for _, s := range parts {
+		if e.spelling == spellingPlain && !strings.ContainsAny(s, "\"\\") {
+			e.dst = append(e.dst, s...)
+			continue
 		}
-		i += size
+		e.dst = e.appendSpelled(e.dst, s)
 	}
 	e.dst = append(e.dst, '"')
+}
+
+func (e *encoder) appendSpelled(dst []byte, s string) []byte {
+	for i, c := range s {
+		switch {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', byte(c))
+		case c == '/' && e.spelling == spellingSlashes:
+			dst = append(dst, '\\', '/')
+		case c >= utf8.RuneSelf && e.spelling == spellingEscapes:
+			dst = appendEscape(dst, c)
+		default:
+			dst = append(dst, s[i:i+utf8.RuneLen(c)]...)
+		}
+	}
+	return dst
 }
 
 // appendEscape writes c as \uXXXX, as a surrogate pair where it needs one.

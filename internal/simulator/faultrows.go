@@ -69,8 +69,8 @@ func (s *Simulator) addDuplicates(p *page, f *Fault) {
 // one that might have.
 func (s *Simulator) older(of sale) body {
 	rec := &s.table.records[of.ordinal]
-	if n := len(rec.past); n > 0 {
-		return rec.past[n-1].body
+	if past := s.table.past[of.ordinal]; len(past) > 0 {
+		return past[len(past)-1].body
 	}
 	return ownCopy(s.table.encode(&rec.company, rec.version-1, rec.updated-int64(time.Hour)))
 }

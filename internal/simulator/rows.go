@@ -14,7 +14,6 @@ type record struct {
 	body    body
 	updated int64  // unix nanoseconds, in whole microseconds
 	version uint32 // 1 for a new company
-	past    []edition
 }
 
 // edition is a version that was replaced after it had been sold.
@@ -58,9 +57,10 @@ type table struct {
 	ordinals map[id]uint32
 	log      []entry
 	dead     int
-	newest   int64  // the greatest updated_at handed out
-	scratch  []byte // rows are written here, then copied to their final size
-	arena    []byte // what is left of the block that takes the initial rows
+	past     map[uint32][]edition // by ordinal, for the few rows that have one
+	newest   int64                // the greatest updated_at handed out
+	scratch  []byte               // rows are written here, then copied to their final size
+	arena    []byte               // what is left of the block that takes the initial rows
 }
 
 const (
@@ -76,6 +76,7 @@ func newTable(o Options) *table {
 		records:  make([]record, 0, o.Rows),
 		ordinals: make(map[id]uint32, o.Rows),
 		log:      make([]entry, 0, o.Rows),
+		past:     make(map[uint32][]edition),
 	}
 	t.fill(o.Rows, o.Epoch.UnixNano())
 	return t
@@ -158,7 +159,7 @@ func (t *table) insert(n int) []uint32 {
 func (t *table) update(ordinal uint32, sold bool) {
 	rec := &t.records[ordinal]
 	if sold {
-		rec.past = append(rec.past, edition{rec.version, rec.updated, rec.body})
+		t.past[ordinal] = append(t.past[ordinal], edition{rec.version, rec.updated, rec.body})
 	}
 	rec.version++
 	rec.updated = t.stamp()

@@ -31,6 +31,9 @@ func Start(ctx context.Context, addr string, o Options) (*Server, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
+		if op := (*net.OpError)(nil); errors.As(err, &op) {
+			err = op.Err // the rest of it repeats the address
+		}
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
 	return Serve(ln, o), nil

@@ -41,7 +41,7 @@ type Simulator struct {
 }
 
 // New generates the data and returns the API over it. A million rows take a few
-// seconds and about 1.1 GB.
+// seconds and about 1.3 GB.
 func New(o Options) *Simulator {
 	o = o.withDefaults()
 	s := &Simulator{

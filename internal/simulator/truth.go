@@ -70,7 +70,7 @@ func (s *Simulator) Served(id string) []Row {
 	rec := &s.table.records[ordinal]
 	var out []Row
 	base := s.pinBase("")
-	for _, e := range rec.past {
+	for _, e := range s.table.past[ordinal] {
 		out = append(out, newRow(rec.id, e, base))
 	}
 	if s.ledger.counts[sale{ordinal, rec.version}] > 0 {
