@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/careerstream/careerstream/internal/devstack"
 	"github.com/careerstream/careerstream/internal/feed"
 	"github.com/careerstream/careerstream/internal/kafka"
+	"github.com/careerstream/careerstream/internal/ratelimit"
 	"github.com/careerstream/careerstream/internal/secret"
 	"github.com/careerstream/careerstream/internal/simulator"
 	"github.com/careerstream/careerstream/schemas"
@@ -21,24 +23,29 @@ const changes, appears = 20, 5
 
 // run starts the stack and syncs: once, or every interval until ctx ends.
 func run(ctx context.Context, o options, out, logs io.Writer) error {
+	rows := o.Rows
+	if rows == 0 {
+		rows = -1 // none, where zero is the simulator's default
+	}
 	stack, err := devstack.Start(ctx, devstack.Options{
 		KafkaPort: o.KafkaPort, RedisPort: o.RedisPort, FeedPort: o.FeedPort,
-		Feed: simulator.Options{Rows: o.Rows, Seed: o.Seed, Latency: o.Latency},
+		// Plain rows take one line each: somebody wants to read them.
+		Feed: simulator.Options{Rows: rows, Seed: o.Seed, Latency: o.Latency, Plain: true},
 	})
 	if err != nil {
 		return err
 	}
 	defer stack.Close()
-	welcome(out, o, stack)
+	welcome(out, stack)
 	config := configure(stack)
 	log := config.Log.New(logs)
 	for {
 		result, err := app.Sync(ctx, config, log)
+		if result.Stopped || ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+			return nil
+		}
 		if err != nil {
 			return err
-		}
-		if result.Stopped {
-			return nil
 		}
 		if o.Once {
 			return summarise(ctx, out, stack, config)
@@ -60,6 +67,7 @@ func configure(stack *devstack.Stack) app.Producer {
 	return app.Producer{
 		FeedName: "career-sites",
 		Feed:     feed.Config{BaseURL: stack.Feed.URL(), Key: secret.New(simulator.DefaultAPIKey)},
+		Limits:   ratelimit.Windows{{N: 120, Per: time.Minute}, {N: 5000, Per: time.Hour}, {N: 50_000, Per: 24 * time.Hour}},
 		Overlap:  15 * time.Minute,
 		Kafka:    kafka.Config{Brokers: stack.Brokers()},
 		RedisURL: secret.New(stack.RedisURL()),
@@ -72,7 +80,7 @@ func configure(stack *devstack.Stack) app.Producer {
 }
 
 // welcome says where things are and how to look at them.
-func welcome(out io.Writer, o options, stack *devstack.Stack) {
+func welcome(out io.Writer, stack *devstack.Stack) {
 	for _, moved := range stack.Moved {
 		fmt.Fprintln(out, moved)
 	}
@@ -88,9 +96,9 @@ Look at it from another terminal:
   kcat -b %s -C -t %s -e -q -X isolation.level=read_committed
   redis-cli -h %s -p %s hgetall 'jobo:{career-sites}:checkpoint'
   curl -s %s/admin/ledger
-  curl -s %s/api/career-sites/feed -H 'X-Api-Key: %s' -d '{"batch_size": 1}'
+  curl -s %s/api/career-sites/feed -H 'X-Api-Key: %s' -H 'Content-Type: application/json' -d '{"batch_size": 1}'
 
-`, broker, stack.Redis.Addr(), stack.Feed.URL(), o.Rows,
+`, broker, stack.Redis.Addr(), stack.Feed.URL(), stack.Feed.Len(),
 		broker, schemas.CareerSitesTopic, broker, schemas.ProgressTopic, host, port,
 		stack.Feed.URL(), stack.Feed.URL(), simulator.DefaultAPIKey)
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -90,20 +92,48 @@ func (s *settings) feed(p *problems, needKey bool) feed.Config {
 		Insecure: p.boolean("JOBO_INSECURE", s.JoboInsecure),
 		Key:      p.secretOf("JOBO_API_KEY", s.JoboAPIKey, s.JoboAPIKeyFile),
 	}
-	if needKey && c.Key.Empty() && s.JoboAPIKeyFile == "" {
+	if needKey && c.Key.Empty() && s.JoboAPIKey == "" && s.JoboAPIKeyFile == "" {
 		p.add("JOBO_API_KEY", "", "the API key of the feed", "set it, or JOBO_API_KEY_FILE to a file that holds it")
+	}
+	// The client knows what it can work with. It says it about the URL and the
+	// key one at a time, so each is shown to it beside one that is good. What was
+	// given is left to its words: either may be, or hold, a secret.
+	probe := feed.Config{BaseURL: c.BaseURL, Insecure: c.Insecure, Key: secret.New("any")}
+	if err := usable(probe); err != nil {
+		fix := ""
+		if probe.Insecure = true; usable(probe) == nil {
+			fix = ", as JOBO_INSECURE=true does"
+		}
+		p.list = append(p.list, fmt.Errorf("JOBO_BASE_URL can't be used: %w%s", err, fix))
+	}
+	if err := usable(feed.Config{Key: c.Key}); err != nil && !c.Key.Empty() {
+		p.list = append(p.list, fmt.Errorf("JOBO_API_KEY can't be used: %w", err))
 	}
 	return c
 }
 
+// usable reports why no client of the feed can be made with c.
+func usable(c feed.Config) error {
+	client, err := feed.New(c)
+	if err == nil {
+		client.Close()
+	}
+	return err
+}
+
+// defaultRedisURL is the default in the tag of settings.RedisURL.
+const defaultRedisURL = "redis://localhost:6379/0"
+
 func (s *settings) redis(p *problems) secret.String {
 	given, file := s.RedisURL, s.RedisURLFile
-	if file != "" {
+	if file != "" && given == defaultRedisURL {
 		given = ""
 	}
 	value := p.secretOf("REDIS_URL", given, file)
 	u, err := url.Parse(value.Reveal())
-	known := err == nil && (strings.HasPrefix(u.Scheme, "redis") || u.Scheme == "unix")
+	known := err == nil && slices.Contains([]string{
+		"redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster",
+	}, u.Scheme)
 	if !value.Empty() && !known {
 		// The URL may hold a password: it is not repeated here.
 		p.list = append(p.list, errors.New("REDIS_URL can't be read: expected a URL like redis://localhost:6379/0 or rediss://user:password@host:6380/0; check its scheme and escape special characters of the password"))
@@ -122,8 +152,9 @@ func (s *settings) kafka(p *problems) kafka.Config {
 		p.add("KAFKA_BROKERS", s.KafkaBrokers, "host:port, or several with commas between", "name at least one broker")
 	}
 	for _, broker := range c.Brokers {
-		if _, _, err := net.SplitHostPort(broker); err != nil {
-			p.add("KAFKA_BROKERS", broker, "host:port, or several with commas between", "add the port, as in localhost:9092")
+		host, port, err := net.SplitHostPort(broker)
+		if n, bad := strconv.Atoi(port); err != nil || bad != nil || host == "" || n < 1 || n > 65535 {
+			p.add("KAFKA_BROKERS", broker, "host:port, or several with commas between", "name host and port, as in localhost:9092")
 		}
 	}
 	if s.KafkaSASLMechanism != "" {
@@ -137,6 +168,9 @@ func (s *settings) kafka(p *problems) kafka.Config {
 	if !c.TLS && (c.CA != "" || c.Cert != "" || c.Key != "") {
 		p.add("KAFKA_TLS", s.KafkaTLS, "true where KAFKA_TLS_CA, KAFKA_TLS_CERT or KAFKA_TLS_KEY is set", "set KAFKA_TLS=true or unset them")
 	}
+	p.file("KAFKA_TLS_CA", c.CA)
+	p.file("KAFKA_TLS_CERT", c.Cert)
+	p.file("KAFKA_TLS_KEY", c.Key)
 	if (c.Cert == "") != (c.Key == "") {
 		p.add("KAFKA_TLS_CERT", c.Cert, "a certificate and its key, or neither", "set both KAFKA_TLS_CERT and KAFKA_TLS_KEY")
 	}

@@ -24,18 +24,20 @@ var _ kong.Resolver = (*sources)(nil)
 // Validate implements kong.Resolver; the file was checked when it was read.
 func (s *sources) Validate(*kong.Application) error { return nil }
 
-// Resolve implements kong.Resolver. A variable that is set to nothing counts as
-// not set, as in a compose file that passes on what may be missing.
+// Resolve implements kong.Resolver. A variable or a key that is set to nothing
+// counts as not set, as in a compose file that passes on what may be missing.
 func (s *sources) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	for _, env := range flag.Envs {
 		if value := s.getenv(env); value != "" {
 			return value, nil
 		}
 	}
-	if value, ok := s.file[canonical(flag.Name)]; ok {
+	if value := s.file[canonical(flag.Name)]; value != "" {
 		return value, nil
 	}
-	if flag.HasDefault && len(flag.Envs) > 0 {
+	if len(flag.Envs) > 0 {
+		// Said here even where it is nothing: kong would look into the process's
+		// own environment.
 		return flag.Default, nil
 	}
 	return nil, nil //nolint:nilnil // kong's way to say that this resolver knows nothing
@@ -49,7 +51,7 @@ func canonical(name string) string {
 // readFile reads a YAML file of settings: one mapping from names to scalars or
 // lists. known are the names that there are.
 func readFile(path string, known []string) (map[string]string, []error) {
-	content, err := os.ReadFile(path)
+	content, err := os.ReadFile(path) //nolint:gosec // the user names the file
 	if err != nil {
 		return nil, []error{fmt.Errorf("CONFIG is %q: expected a YAML file that can be read; reading it says: %w", path, err)}
 	}
@@ -77,6 +79,10 @@ func readFile(path string, known []string) (map[string]string, []error) {
 				wrong = append(wrong, fmt.Errorf("%s:%d: %w", path, entry.Key.GetToken().Position.Line, err))
 				continue
 			}
+			if _, twice := values[name]; twice {
+				wrong = append(wrong, fmt.Errorf("%s:%d: %s is set a second time: keep one of the two", path, entry.Key.GetToken().Position.Line, name))
+				continue
+			}
 			values[name] = value
 		}
 	}
@@ -89,19 +95,33 @@ func readEntry(entry *ast.MappingValueNode, known []string) (name, value string,
 	if !slices.Contains(known, name) {
 		return "", "", fmt.Errorf("there is no setting %q%s", given, suggestion(name, known))
 	}
-	switch node := entry.Value.(type) {
-	case *ast.SequenceNode:
-		var parts []string
-		for _, item := range node.Values {
-			parts = append(parts, item.GetToken().Value)
-		}
-		return name, strings.Join(parts, ","), nil
-	case *ast.NullNode:
-		return name, "", nil
-	case ast.ScalarNode:
-		return name, node.GetToken().Value, nil
+	items := []ast.Node{entry.Value}
+	if list, ok := entry.Value.(*ast.SequenceNode); ok {
+		items = list.Values
 	}
-	return "", "", fmt.Errorf("%s: expected one value or a list of values", given)
+	var parts []string
+	for _, item := range items {
+		text, ok := scalar(item)
+		if !ok {
+			return "", "", fmt.Errorf("%s: expected one value or a list of values", given)
+		}
+		parts = append(parts, text)
+	}
+	return name, strings.Join(parts, ","), nil
+}
+
+// scalar returns a value as it is written: 0644 and 2026-01-31 mean to a setting
+// what they would mean as a flag. Anchors, aliases and tags are no plain values.
+func scalar(node ast.Node) (string, bool) {
+	switch node := node.(type) {
+	case *ast.NullNode:
+		return "", true
+	case *ast.LiteralNode: // | or >, its token is the sign alone
+		return strings.TrimSpace(node.Value.Value), true
+	case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return node.GetToken().Value, true
+	}
+	return "", false
 }
 
 // suggestion names the setting that was probably meant, if one is near.

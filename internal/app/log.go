@@ -40,5 +40,5 @@ func (l Log) New(out io.Writer) *zap.Logger {
 
 func terminal(out io.Writer) bool {
 	f, ok := out.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor fits an int
+	return ok && term.IsTerminal(int(f.Fd()))
 }

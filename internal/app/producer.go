@@ -72,14 +72,14 @@ func parseProducer(env Env) (verb string, _ Producer, err error) {
 		kong.Writers(env.Stdout, env.Stderr), kong.Resolvers(source),
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 120}),
-		kong.ValueFormatter(helpText),
+		kong.ValueFormatter(helpText), kong.NamedMapper("switch", switchMapper{}), kong.NamedMapper("secret", secretMapper{}),
 	)
 	if err != nil {
 		return "", Producer{}, fmt.Errorf("command line of the producer: %w", err)
 	}
 	problems := source.open(env, parser)
 	if len(env.Args) == 0 && len(problems) == 0 {
-		return "", Producer{}, &UsageError{Problems: []error{fmt.Errorf("no verb given: expected one of sync, version; producer --help shows them with all settings")}}
+		return "", Producer{}, &UsageError{Problems: []error{errors.New("no verb given: expected one of sync, version; producer --help shows them with all settings")}}
 	}
 	kctx, err := parser.Parse(env.Args)
 	if helped {

@@ -6,10 +6,10 @@ package app
 type settings struct {
 	Config string `help:"YAML file with settings, by the names of the flags or of the environment." placeholder:"FILE" env:"CONFIG"`
 
-	JoboAPIKey     string `name:"jobo-api-key" env:"JOBO_API_KEY" placeholder:"KEY" help:"API key of the feed. Better given by file or environment: others on this machine can see flags." group:"Feed"`
+	JoboAPIKey     string `type:"secret" name:"jobo-api-key" env:"JOBO_API_KEY" placeholder:"KEY" help:"API key of the feed. Better given by file or environment: others on this machine can see flags." group:"Feed"`
 	JoboAPIKeyFile string `name:"jobo-api-key-file" env:"JOBO_API_KEY_FILE" placeholder:"FILE" help:"File that holds the API key." group:"Feed"`
 	JoboBaseURL    string `name:"jobo-base-url" env:"JOBO_BASE_URL" default:"https://connect.jobo.world" placeholder:"URL" help:"Where the feed is. Plain http only to this machine." group:"Feed"`
-	JoboInsecure   string `name:"jobo-insecure" env:"JOBO_INSECURE" default:"false" help:"Allow plain http to another machine: the key is then sent unencrypted." group:"Feed"`
+	JoboInsecure   string `type:"switch" name:"jobo-insecure" env:"JOBO_INSECURE" default:"false" help:"Allow plain http to another machine: the key is then sent unencrypted." group:"Feed"`
 	FeedName       string `name:"feed-name" env:"FEED_NAME" default:"career-sites" placeholder:"NAME" help:"Name of this stream: of its state, its lease and its transactional id." group:"Feed"`
 	FeedRateLimit  string `name:"feed-rate-limit" env:"FEED_RATE_LIMIT" default:"120/m,5000/h,50000/d" placeholder:"LIMITS" help:"Requests in any minute, hour and day, or off." group:"Feed"`
 	BatchSize      string `name:"batch-size" env:"BATCH_SIZE" default:"50" placeholder:"ROWS" help:"Rows a page, 1 to 50." group:"Feed"`
@@ -21,7 +21,7 @@ type settings struct {
 	FilterFundingStages    string `name:"filter-funding-stages" env:"FILTER_FUNDING_STAGES" placeholder:"A,B" help:"Such as seed, series_a." group:"Filters"`
 	FilterCompanyTypes     string `name:"filter-company-types" env:"FILTER_COMPANY_TYPES" placeholder:"A,B" help:"Such as for_profit." group:"Filters"`
 	FilterFoundedAfter     string `name:"filter-founded-after" env:"FILTER_FOUNDED_AFTER" placeholder:"YEAR" help:"Founded in or after this year." group:"Filters"`
-	FilterIsAgency         string `name:"filter-is-agency" env:"FILTER_IS_AGENCY" placeholder:"BOOL" help:"true: only agencies; false: only others." group:"Filters"`
+	FilterIsAgency         string `type:"switch" name:"filter-is-agency" env:"FILTER_IS_AGENCY" help:"true: only agencies; false: only others." group:"Filters"`
 	FilterUpdatedAfter     string `name:"filter-updated-after" env:"FILTER_UPDATED_AFTER" placeholder:"TIME" help:"Updated after this instant." group:"Filters"`
 	FilterDiscoveredAfter  string `name:"filter-discovered-after" env:"FILTER_DISCOVERED_AFTER" placeholder:"TIME" help:"Discovered at or after this instant." group:"Filters"`
 	FilterDiscoveredBefore string `name:"filter-discovered-before" env:"FILTER_DISCOVERED_BEFORE" placeholder:"TIME" help:"Discovered before this instant." group:"Filters"`
@@ -29,9 +29,9 @@ type settings struct {
 	KafkaBrokers          string `name:"kafka-brokers" env:"KAFKA_BROKERS" default:"localhost:9092" placeholder:"HOST:PORT,..." help:"Brokers to find the cluster by." group:"Kafka"`
 	KafkaSASLMechanism    string `name:"kafka-sasl-mechanism" env:"KAFKA_SASL_MECHANISM" placeholder:"NAME" help:"PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512." group:"Kafka"`
 	KafkaSASLUsername     string `name:"kafka-sasl-username" env:"KAFKA_SASL_USERNAME" placeholder:"NAME" help:"User for SASL." group:"Kafka"`
-	KafkaSASLPassword     string `name:"kafka-sasl-password" env:"KAFKA_SASL_PASSWORD" placeholder:"SECRET" help:"Password for SASL; better by file or environment." group:"Kafka"`
+	KafkaSASLPassword     string `type:"secret" name:"kafka-sasl-password" env:"KAFKA_SASL_PASSWORD" placeholder:"SECRET" help:"Password for SASL; better by file or environment." group:"Kafka"`
 	KafkaSASLPasswordFile string `name:"kafka-sasl-password-file" env:"KAFKA_SASL_PASSWORD_FILE" placeholder:"FILE" help:"File that holds the password." group:"Kafka"`
-	KafkaTLS              string `name:"kafka-tls" env:"KAFKA_TLS" default:"false" help:"Encrypt the connection." group:"Kafka"`
+	KafkaTLS              string `type:"switch" name:"kafka-tls" env:"KAFKA_TLS" default:"false" help:"Encrypt the connection." group:"Kafka"`
 	KafkaTLSCA            string `name:"kafka-tls-ca" env:"KAFKA_TLS_CA" placeholder:"FILE" help:"Certificates to trust instead of the system's." group:"Kafka"`
 	KafkaTLSCert          string `name:"kafka-tls-cert" env:"KAFKA_TLS_CERT" placeholder:"FILE" help:"Client certificate." group:"Kafka"`
 	KafkaTLSKey           string `name:"kafka-tls-key" env:"KAFKA_TLS_KEY" placeholder:"FILE" help:"Key of the client certificate." group:"Kafka"`
@@ -39,11 +39,11 @@ type settings struct {
 	CareerSitesTopic       string `name:"career-sites-topic" env:"CAREER_SITES_TOPIC" default:"jobo.career-sites.v1" placeholder:"TOPIC" help:"Career sites, compacted, keyed by company id." group:"Topics"`
 	ProgressTopic          string `name:"progress-topic" env:"PROGRESS_TOPIC" default:"jobo.career-sites.progress.v1" placeholder:"TOPIC" help:"Checkpoints, compacted, one partition." group:"Topics"`
 	DeadLettersTopic       string `name:"dead-letters-topic" env:"DEAD_LETTERS_TOPIC" default:"jobo.dead-letters.v1" placeholder:"TOPIC" help:"Rows that could not be published." group:"Topics"`
-	TopicsCreate           string `name:"topics-create" env:"TOPICS_CREATE" default:"true" help:"Create missing topics with the right settings." group:"Topics"`
+	TopicsCreate           string `type:"switch" name:"topics-create" env:"TOPICS_CREATE" default:"true" help:"Create missing topics with the right settings." group:"Topics"`
 	TopicPartitions        string `name:"topic-partitions" env:"TOPIC_PARTITIONS" default:"6" placeholder:"N" help:"Partitions of topics that are created." group:"Topics"`
 	TopicReplicationFactor string `name:"topic-replication-factor" env:"TOPIC_REPLICATION_FACTOR" default:"-1" placeholder:"N" help:"Replicas of topics that are created; -1 is the broker's default." group:"Topics"`
 
-	RedisURL     string `name:"redis-url" env:"REDIS_URL" default:"redis://localhost:6379/0" placeholder:"URL" help:"Redis for lease and checkpoint: redis, rediss, Sentinel and Cluster." group:"Redis"`
+	RedisURL     string `type:"secret" name:"redis-url" env:"REDIS_URL" default:"redis://localhost:6379/0" placeholder:"URL" help:"Redis for lease and checkpoint: redis, rediss, Sentinel and Cluster." group:"Redis"`
 	RedisURLFile string `name:"redis-url-file" env:"REDIS_URL_FILE" placeholder:"FILE" help:"File that holds the URL, for one with a password." group:"Redis"`
 	LeaseTTL     string `name:"lease-ttl" env:"LEASE_TTL" default:"15s" placeholder:"DURATION" help:"After this long without a renewal another instance takes over." group:"Redis"`
 

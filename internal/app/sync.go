@@ -166,7 +166,8 @@ func summarise(log *zap.Logger, r producer.Result, took time.Duration, err error
 	case r.Stopped:
 		log.Info("stopped, the next run goes on from here", fields...)
 	case r.Progress.Phase == schemas.Done:
-		log.Info("in sync", append(fields, zap.Time("watermark", r.Progress.Watermark))...)
+		// As text: on a console times are times of day.
+		log.Info("in sync", append(fields, zap.String("watermark", r.Progress.Watermark.Format(time.RFC3339)))...)
 	}
 }
 

@@ -4,10 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/careerstream/careerstream/internal/secret"
 )
@@ -35,6 +39,39 @@ func (p *problems) boolean(name, given string) bool {
 		p.add(name, given, "true or false", "set one of the two")
 	}
 	return b
+}
+
+// switchMapper reads a flag that is true or false into its text: bare, as in
+// --kafka-tls, it means true. Any other word after it stays where it is, as in
+// --kafka-tls sync.
+type switchMapper struct{}
+
+var _ kong.BoolMapper = switchMapper{}
+
+// Decode implements kong.Mapper.
+func (switchMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
+	text := "true"
+	if next := ctx.Scan.Peek(); next.Type == kong.FlagValueToken || slices.Contains([]string{"true", "false"}, strings.ToLower(next.String())) {
+		text = ctx.Scan.Pop().String()
+	}
+	target.SetString(text)
+	return nil
+}
+
+// IsBool implements kong.BoolMapper: the value may be left out.
+func (switchMapper) IsBool() bool { return true }
+
+// secretMapper reads the text of a flag. Unlike kong's own mapper it does not
+// repeat what it can't take: a password may begin with a dash.
+type secretMapper struct{}
+
+// Decode implements kong.Mapper.
+func (secretMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
+	if !ctx.Scan.Peek().IsValue() {
+		return errors.New("expected a value; one that begins with a dash needs an equals sign before it")
+	}
+	target.SetString(ctx.Scan.Pop().String())
+	return nil
 }
 
 func (p *problems) duration(name, given string, low, high time.Duration) time.Duration {
@@ -101,18 +138,26 @@ func (p *problems) secretOf(name, value, file string) secret.String {
 		p.list = append(p.list, fmt.Errorf("%s and %s_FILE are both set: expected one of the two; unset one", name, name))
 		return secret.String{}
 	}
-	content, err := os.ReadFile(file)
-	if err != nil {
-		var path *os.PathError
-		if errors.As(err, &path) {
-			err = path.Err
-		}
-		p.add(name+"_FILE", file, "a file that can be read", fmt.Sprintf("reading it says: %v", err))
-		return secret.String{}
-	}
+	content, ok := p.file(name+"_FILE", file)
 	text := strings.TrimSpace(string(content))
-	if text == "" {
+	if ok && text == "" {
 		p.add(name+"_FILE", file, "a file that holds the value", "the file is empty")
 	}
 	return secret.New(text)
+}
+
+// file reads the file that a setting names; no name is no file and no mistake.
+func (p *problems) file(name, path string) ([]byte, bool) {
+	if path == "" {
+		return nil, true
+	}
+	content, err := os.ReadFile(path) //nolint:gosec // the user names the file
+	if err != nil {
+		var inner *os.PathError
+		if errors.As(err, &inner) {
+			err = inner.Err // the path stands there already
+		}
+		p.add(name, path, "a file that can be read", fmt.Sprintf("reading it says: %v", err))
+	}
+	return content, err == nil
 }

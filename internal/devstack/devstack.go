@@ -37,6 +37,8 @@ type Stack struct {
 // Moved says so.
 func Start(ctx context.Context, o Options) (*Stack, error) {
 	s := &Stack{Redis: miniredis.NewMiniRedis()}
+	// Otherwise keys outlive their TTL, and a killed producer holds its lease for ever.
+	s.Redis.ClockTTL(true)
 	err := errors.Join(
 		s.place("Kafka", o.KafkaPort, func(port int) (err error) {
 			// One broker is all that one machine needs; fast clean-up lets one
