@@ -3,6 +3,7 @@ package producer
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -17,11 +18,7 @@ type RefusedError struct {
 
 // Error implements error.
 func (e *RefusedError) Error() string {
-	text := "refused to spend: " + e.Found + "; nothing was bought"
-	for _, way := range e.Ways {
-		text += "\n  - " + way
-	}
-	return text
+	return strings.Join(append([]string{"refused to spend: " + e.Found + "; nothing was bought"}, e.Ways...), "\n  - ")
 }
 
 // ClockError says that this machine's clock and the feed's are too far apart

@@ -80,6 +80,9 @@ func (l *Loop) Sync(ctx context.Context) (Result, error) {
 	if errors.Is(err, errStopped) || ctx.Err() != nil && l.held == nil && errors.Is(err, context.Cause(ctx)) {
 		l.result.Stopped, err = true, nil
 	}
+	if l.held != nil {
+		l.drop("a page that was bought here could not be published: it is bought again")
+	}
 	l.result.Progress = l.at
 	return l.result, err
 }

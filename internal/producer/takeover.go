@@ -143,11 +143,15 @@ func (l *Loop) settle(ctx context.Context, session Session, lease Lease, newest 
 	}
 	// Another instance has moved on and bought the page itself. Publishing it now
 	// could put an older version after a newer one (invariant 5).
-	l.logger.Warn("a page that was bought here is dropped: another instance has moved on",
-		zap.String("run_id", l.held.next.RunID), zap.Int64("page", l.held.next.Pages), zap.Int64("credits_wasted", l.held.page.Cost()))
+	l.drop("a page that was bought here is dropped: another instance has moved on")
+	return nil
+}
+
+// drop gives up the page in hand and says what that costs.
+func (l *Loop) drop(why string) {
+	l.logger.Warn(why, zap.String("run_id", l.held.next.RunID), zap.Int64("page", l.held.next.Pages), zap.Int64("credits_wasted", l.held.page.Cost()))
 	l.result.Dropped += l.held.page.Cost()
 	l.held = nil
-	return nil
 }
 
 // resume goes on from the newest checkpoint: in the middle of its run, or with a

@@ -1,0 +1,17 @@
+package producer_test
+
+import (
+	"flag"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// How many schedules TestSeededSchedules plays, and the one seed that it plays
+// instead of all of them: the way to look at a schedule that failed.
+var (
+	schedules = flag.Int("schedules", 160, "number of seeded schedules to play")
+	oneSeed   = flag.Uint64("seed", 0, "play this schedule alone and print its events")
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
