@@ -13,13 +13,14 @@ kafka_fetch() {
   fetched=$(mktemp -d "$kafka_jars.XXXXXX")
   for attempt in 1 2 3; do
     if mvn --quiet --batch-mode --file "$here/kafka/pom.xml" dependency:copy-dependencies \
-      -DincludeScope=runtime -DoutputDirectory="$fetched" </dev/null >&2; then
+      -DincludeScope=runtime -DoutputDirectory="$fetched" >"$work/maven.log" 2>&1 </dev/null; then
       mv --no-target-directory "$fetched" "$kafka_jars" 2>/dev/null || rm -rf "$fetched"
       return
     fi
     ((attempt == 3)) || sleep $((attempt * 5))
   done
   rm -rf "$fetched"
+  tail -n 20 "$work/maven.log" >&2
   echo "the jars of Apache Kafka $kafka_version could not be fetched" >&2
   return 1
 }

@@ -19,8 +19,8 @@ poll() {
 # free_port prints a loopback port on which nobody listens. It lies below the range from which the kernel takes the
 # ports of outgoing connections, so that none of those can grab it before the server does.
 free_port() {
-  local port attempt
-  for attempt in {1..100}; do
+  local port tries
+  for ((tries = 0; tries < 100; tries++)); do
     port=$((20000 + SRANDOM % 10000))
     if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
       echo "$port"
