@@ -47,6 +47,11 @@ func (l *Loop) takeOver(ctx context.Context, lease Lease) (_ Session, err error)
 		return nil, err
 	}
 	if err := l.guard(ctx, copied, newest, found, others); err != nil {
+		// What stands there may be the work of an instance that took over between
+		// these reads: that is no contradiction.
+		if lost := lease.Confirm(ctx); lost != nil {
+			return nil, lost
+		}
 		return nil, err
 	}
 	if found {
