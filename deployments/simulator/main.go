@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,12 +24,23 @@ func main() {
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
 	var c config
-	kong.Parse(&c, kong.Name("simulator"), kong.Vars{"key": simulator.DefaultAPIKey}, kong.Description("The simulated Jobo API: the metered feed, the profiles, and an admin API for faults."))
+	kong.Parse(&c, vars(), kong.Name("simulator"), kong.Exit(exit),
+		kong.Description("The simulated Jobo API: the metered feed, the profiles, and an admin API for faults."))
 	if err := c.run(ctx, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "simulator:", err)
 		os.Exit(1)
 	}
 }
+
+// exit gives every wrong usage the code that the other programs have for it.
+func exit(code int) {
+	if code != 0 {
+		code = 2
+	}
+	os.Exit(code)
+}
+
+func vars() kong.Vars { return kong.Vars{"key": simulator.DefaultAPIKey} }
 
 // config is the command line; each flag has an environment variable of its name.
 type config struct {
@@ -46,6 +58,23 @@ type config struct {
 	BaseURL       string        `env:"SIMULATOR_BASE_URL" help:"Scheme and host of each details_url; empty takes the Host of the first request."`
 	Plain         bool          `env:"SIMULATOR_PLAIN" help:"Leave out unknown fields and odd spellings."`
 	Admin         bool          `env:"SIMULATOR_ADMIN" default:"true" negatable:"" help:"Serve the admin API below /admin."`
+}
+
+// Validate refuses, all at once, numbers that mean nothing.
+func (c *config) Validate() error {
+	var errs []error
+	for name, n := range map[string]int64{
+		"rows": int64(c.Rows), "balance": c.Balance, "price": int64(c.Price) - 1, "latency": int64(c.Latency),
+		"change-every": int64(c.ChangeEvery), "change-rows": int64(c.ChangeRows), "change-new-rows": int64(c.ChangeNewRows),
+	} {
+		if n < 0 {
+			errs = append(errs, fmt.Errorf("--%s is too small", name))
+		}
+	}
+	if c.APIKey == "" {
+		errs = append(errs, errors.New("--api-key is empty"))
+	}
+	return errors.Join(errs...)
 }
 
 // run serves until ctx ends.

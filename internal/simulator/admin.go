@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -85,7 +86,7 @@ func (s *Simulator) adminSetWallet(w http.ResponseWriter, r *http.Request) {
 	case in.Add != nil && in.Balance == nil:
 		s.AddBalance(*in.Add)
 	default:
-		replyError(w, http.StatusBadRequest, fmt.Errorf("send either balance or add"))
+		replyError(w, http.StatusBadRequest, errors.New("send either balance or add"))
 		return
 	}
 	s.adminWallet(w, r)
@@ -166,14 +167,14 @@ func (s *Simulator) adminVoid(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case in.Status != 0 && in.Status != http.StatusBadRequest && in.Status != http.StatusConflict:
-		replyError(w, http.StatusBadRequest, fmt.Errorf("status is 400 or 409"))
+		replyError(w, http.StatusBadRequest, errors.New("status is 400 or 409"))
 		return
 	case in.All:
 		s.VoidCursors(in.Status)
 	case in.Cursor != "":
 		s.VoidCursor(in.Cursor, in.Status)
 	default:
-		replyError(w, http.StatusBadRequest, fmt.Errorf("send a cursor, or all"))
+		replyError(w, http.StatusBadRequest, errors.New("send a cursor, or all"))
 		return
 	}
 	reply(w, http.StatusOK, map[string]bool{"voided": true})
@@ -198,7 +199,7 @@ func (s *Simulator) adminSetKey(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if in.Key == "" {
-		replyError(w, http.StatusBadRequest, fmt.Errorf("key is empty"))
+		replyError(w, http.StatusBadRequest, errors.New("key is empty"))
 		return
 	}
 	s.SetKey(in.Key, in.State)

@@ -60,6 +60,13 @@
 //	GET    /admin/keys             {"key":"active|no_feed|revoked", ...}
 //	PUT    /admin/keys             {"key":"...","state":"..."}
 //
+// # Speed
+//
+// One client that pages over loopback with full pages gets about 330,000 rows a
+// second uncompressed, 85,000 with gzip and 210,000 while five rows change behind
+// every page: BenchmarkFeed with -benchtime=3000x over 100,000 rows, on two shared
+// cores, client and server in one process.
+//
 // # Where the contract is silent
 //
 // An explicit batch_size beside a cursor sizes and prices that one page, while

@@ -46,7 +46,7 @@ func allFacts(t *testing.T, s *simulator.Simulator) map[string]facts {
 
 func TestFiltersSelectWhatTheContractSays(t *testing.T) {
 	t.Parallel()
-	s := simulator.New(unlimited(1500))
+	s := simulator.New(unlimited(700))
 	all := allFacts(t, s)
 	for body, match := range map[string]func(facts) bool{
 		`{"industries":["fintech"]}`: func(f facts) bool { return slices.Contains(f.Industries, "fintech") },

@@ -2,6 +2,7 @@ package simulator_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -94,8 +95,13 @@ func with(body string, cursor *string) string {
 // scan pages to the end and returns every row in the order it came.
 func scan(t *testing.T, h http.Handler, body string) []json.RawMessage {
 	t.Helper()
+	return scanFrom(t, h, body, nil)
+}
+
+// scanFrom goes on behind a cursor.
+func scanFrom(t *testing.T, h http.Handler, body string, cursor *string) []json.RawMessage {
+	t.Helper()
 	var rows []json.RawMessage
-	var cursor *string
 	for range 10_000 {
 		p := ask(t, h, with(body, cursor))
 		if p.Status != http.StatusOK {
@@ -169,9 +175,15 @@ func start(t *testing.T, o simulator.Options) (*simulator.Server, *http.Client) 
 	return srv, &http.Client{Transport: transport}
 }
 
-// post asks the feed over the wire; the error is that of the exchange or of
-// reading the body, of which what arrived is returned.
-func post(t *testing.T, c *http.Client, url, body string, header ...string) (*http.Response, []byte, error) {
+// head is an answer whose body was read and closed.
+type head struct {
+	StatusCode int
+	Header     http.Header
+}
+
+// post asks the feed over the wire; the error is that of the exchange, then
+// without a head, or of reading the body, of which what arrived is returned.
+func post(t *testing.T, c *http.Client, url, body string, header ...string) (*head, []byte, error) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/api/career-sites/feed", strings.NewReader(body))
 	if err != nil {
@@ -187,7 +199,7 @@ func post(t *testing.T, c *http.Client, url, body string, header ...string) (*ht
 	}
 	defer resp.Body.Close()
 	got, err := io.ReadAll(resp.Body)
-	return resp, got, err
+	return &head{resp.StatusCode, resp.Header}, got, err
 }
 
 // arm adds a fault that must be valid.
@@ -203,4 +215,14 @@ func mustContain(t *testing.T, body []byte, want string) {
 	if !bytes.Contains(body, []byte(want)) {
 		t.Errorf("body: got %.300s, want it to contain %q", body, want)
 	}
+}
+
+// gone asks the feed as a client that has already left.
+func gone(t *testing.T, h http.Handler) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/api/career-sites/feed", strings.NewReader("{}"))
+	r.Header.Set("X-Api-Key", simulator.DefaultAPIKey)
+	h.ServeHTTP(httptest.NewRecorder(), r)
 }

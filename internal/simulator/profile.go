@@ -219,9 +219,11 @@ func socials(r *random, c *company) profileSocials {
 	if r.chance(60) {
 		twitter := "https://x.com/" + c.slug()
 		s.TwitterURL = &twitter
+		s.InstagramURL = "https://www.instagram.com/" + c.slug()
 		s.YouTubeURL = "https://www.youtube.com/@" + c.slug()
 	}
 	if r.chance(40) {
+		s.AngelListURL = "https://wellfound.com/company/" + c.slug()
 		s.GitHubURL = "https://github.com/" + c.slug()
 		s.G2URL = "https://www.g2.com/products/" + c.slug()
 	}
