@@ -34,8 +34,9 @@ type bed struct {
 	redis   *redis.Client
 
 	// The embedded servers; nil where real ones are used.
-	wires *wires
-	mini  *miniredis.Miniredis
+	broker *kfake.Cluster
+	wires  *wires
+	mini   *miniredis.Miniredis
 }
 
 // newBed starts a feed, finds or starts the servers, and ends them with the test.
@@ -69,6 +70,7 @@ func (b *bed) embedded() {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(kafka.Close)
+	b.broker = kafka
 	b.mini = miniredis.NewMiniRedis()
 	b.mini.ClockTTL(true) // a dead process's lease runs out by the clock
 	if err := b.mini.Start(); err != nil {

@@ -3,9 +3,13 @@
 package main_test
 
 import (
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/careerstream/careerstream/internal/simulator"
 )
@@ -96,4 +100,43 @@ func TestFrozenWithAPageUnderWay(t *testing.T) {
 			b.settle(1)
 		})
 	}
+}
+
+// A writer that has passed its last check and then falls silent can't be stopped
+// by its lease any more: that takes the fence.
+func TestCommitThatArrivesAfterATakeOverIsRefused(t *testing.T) {
+	t.Parallel()
+	b := frozen(t)
+	if b.broker == nil {
+		t.Skip("a real Kafka does not hold back a request for a test")
+	}
+	const commit = 6
+	var commits atomic.Int32
+	arrived, let := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(let) })
+	t.Cleanup(release)
+	b.broker.ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
+		if commits.Add(1) == commit {
+			b.broker.SleepControl(func() { close(arrived); <-let })
+		}
+		return nil, nil, false
+	})
+	p := b.sync("BATCH_SIZE=25")
+	select {
+	case <-arrived:
+	case <-time.After(patience):
+		t.Fatal("no commit came")
+	}
+	began := time.Now()
+	other := b.freeze(p)
+	// The page that waits for its commit is in nobody's way: the fence has ended
+	// its transaction, long before the brokers would (after a minute).
+	if waited := time.Since(began); waited > 40*time.Second {
+		t.Errorf("the other instance went on after %s, as if it had not fenced the first", waited)
+	}
+	release() // only now the broker sees the commit
+	p.signal(syscall.SIGCONT)
+	p.expect(0, 1, 5)
+	other.expect(0)
+	b.settle(1)
 }

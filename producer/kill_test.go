@@ -82,15 +82,15 @@ func (b *bed) moment(p *process, r *rand.Rand, turn int) {
 		until(b.t, "a take-over", func() bool { return b.token() > token }, p)
 		linger(r, 100*time.Millisecond)
 	case 2:
-		more := pages + 1 + r.IntN(4)
+		more := pages + 1 + r.IntN(6)
 		until(b.t, "a purchase", func() bool { return b.pages() >= more }, p)
 		linger(r, 3*time.Millisecond)
 	case 3:
-		more := served + 1 + r.IntN(6)
+		more := served + 1 + r.IntN(10)
 		until(b.t, "an answer", func() bool { return int(b.served.Load()) >= more }, p)
 		linger(r, 8*time.Millisecond)
 	case 4:
-		more := served + 1 + r.IntN(8)
+		more := served + 1 + r.IntN(12)
 		until(b.t, "an answer", func() bool { return int(b.served.Load()) >= more }, p)
 		linger(r, 40*time.Millisecond)
 	}

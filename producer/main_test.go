@@ -12,6 +12,7 @@
 //	topics_test.go     what the topics hold
 //	audit_test.go      the promise, checked against ledger and topics
 //	secrets_test.go    the API key shows up nowhere
+//	messages_test.go   what the operator is told
 //	kill_test.go       SIGKILL at random moments
 //	freeze_test.go     SIGSTOP past the lease, while another instance goes on
 //	redis_test.go      Redis loses everything

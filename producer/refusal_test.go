@@ -20,8 +20,10 @@ func TestEmptyWalletPausesTheRun(t *testing.T) {
 	if len(a.chain) != pages {
 		t.Errorf("%d pages are committed, want the %d that the wallet covered", len(a.chain), pages)
 	}
+	b.wipe(t.Context())
 	b.sync().says(3, "paused") // nothing has changed
 	b.noMore(pages)
+	b.copied(a.chain) // repaired by the take-over, without a page
 
 	b.feed.AddBalance(1_000_000)
 	b.sync().expect(0)
@@ -113,7 +115,7 @@ func TestSecondInstanceLeavesTheFirstAlone(t *testing.T) {
 	first := b.sync()
 	until(t, "a purchase", func() bool { return b.pages() >= 1 }, first)
 	second := b.sync()
-	second.says(5, "held by another instance", "nothing was bought", "stop the other instance")
+	second.says(5, "held by another instance", "no more is bought here", "stop the other instance")
 	if !first.running() {
 		t.Error("the first instance ended before the second gave up")
 	}

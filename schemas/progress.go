@@ -44,8 +44,12 @@ const (
 type Progress struct {
 	// V is the version of this format, ProgressVersion.
 	V int `json:"v"`
-	// Feed is the name of the stream (FEED_NAME).
-	Feed string `json:"feed"`
+	// Feed is the name of the stream (FEED_NAME), Topic the career-sites topic
+	// that its rows are in, TopicID that topic's identity in hexadecimal: a topic
+	// that was deleted and created again has another. Empty means not known.
+	Feed    string `json:"feed"`
+	Topic   string `json:"topic,omitempty"`
+	TopicID string `json:"topic_id,omitempty"`
 
 	// Fence grows by each take-over, Seq by one with each record, Op is unique
 	// to the page: together they tell a page's writer whether it was committed.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/careerstream/careerstream/internal/checkpoint"
 	"github.com/careerstream/careerstream/internal/feed"
 	"github.com/careerstream/careerstream/internal/kafka"
 	"github.com/careerstream/careerstream/internal/ratelimit"
@@ -134,6 +135,11 @@ func (s *settings) redis(p *problems) secret.String {
 	known := err == nil && slices.Contains([]string{
 		"redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster",
 	}, u.Scheme)
+	if known {
+		if err := checkpoint.Check(value); err != nil {
+			p.list = append(p.list, fmt.Errorf("REDIS_URL can't be used: %w", err))
+		}
+	}
 	if !value.Empty() && !known {
 		// The URL may hold a password: it is not repeated here.
 		p.list = append(p.list, errors.New("REDIS_URL can't be read: expected a URL like redis://localhost:6379/0 or rediss://user:password@host:6380/0; check its scheme and escape special characters of the password"))

@@ -47,7 +47,7 @@ func report(out io.Writer, program string, err error) int {
 	case ExitPaused:
 		fmt.Fprintf(out, "%s: paused: %v; state is kept: fill the wallet and start again, or ask for less with BATCH_SIZE\n", program, err)
 	case ExitBusy:
-		fmt.Fprintf(out, "%s: %v; nothing was bought: stop the other instance, or leave the work to it\n", program, err)
+		fmt.Fprintf(out, "%s: %v; no more is bought here: stop the other instance, or leave the work to it\n", program, err)
 	default:
 		fmt.Fprintf(out, "%s: %v\n", program, err)
 	}

@@ -64,7 +64,7 @@ func TestAFailureIsReportedOnceWithWhatToDo(t *testing.T) {
 	}{
 		"failed":  {errors.New("the broker is gone"), []string{"the broker is gone"}},
 		"paused":  {&feed.PaymentError{Required: 2500, Balance: 100, StatusError: &feed.StatusError{Method: "POST", URL: "https://feed.example", Status: 402}}, []string{"paused: ", "2500", "100", "fill the wallet", "BATCH_SIZE"}},
-		"busy":    {&checkpoint.BusyError{Owner: "host:1:x", Token: 7, TTL: time.Second}, []string{"host:1:x", "nothing was bought"}},
+		"busy":    {&checkpoint.BusyError{Owner: "host:1:x", Token: 7, TTL: time.Second}, []string{"host:1:x", "no more is bought here"}},
 		"refused": {&producer.RefusedError{Found: "the filters changed", Ways: []string{"set them back"}}, []string{"refused to spend: the filters changed", "nothing was bought", "- set them back"}},
 		"usage":   {&UsageError{Problems: []error{errors.New("one"), errors.New("two")}}, []string{"2 settings are wrong:\none\ntwo"}},
 	} {

@@ -53,8 +53,8 @@ func RunProducer(ctx context.Context, env Env) int {
 		return ExitDone
 	}
 	log := config.Log.New(env.Stderr)
-	_, err = Sync(ctx, config, log)
-	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
+	result, err := Sync(ctx, config, log)
+	if ctx.Err() != nil && result.Dropped == 0 && result.UnknownTries == 0 && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
 		err = nil // stopped before there was anything in hand
 	}
 	_ = log.Sync() // fails on a terminal, where there is nothing to flush

@@ -137,7 +137,7 @@ func TestExit5WhileAnotherInstanceIsAlive(t *testing.T) {
 		t.Fatal(err)
 	}
 	// It waits a little more than the TTL that it knows, for a holder that died.
-	ends(t, run(t.Context(), w.env.with(environment{"LEASE_TTL": "500ms"}), "sync"), ExitBusy, "the-other-one", "nothing was bought")
+	ends(t, run(t.Context(), w.env.with(environment{"LEASE_TTL": "500ms"}), "sync"), ExitBusy, "the-other-one", "no more is bought here")
 	if got := w.feed.Ledger().Pages; got != 0 {
 		t.Errorf("got %d pages bought, want none", got)
 	}

@@ -21,7 +21,10 @@ import (
 // was done beside an error too, as far as it came.
 func Sync(ctx context.Context, c Producer, log *zap.Logger) (producer.Result, error) {
 	warnings(c, log)
-	client, err := feedClient(c)
+	if err := c.Kafka.Check(); err != nil {
+		return producer.Result{}, &UsageError{Problems: []error{fmt.Errorf("KAFKA_TLS_CA, KAFKA_TLS_CERT or KAFKA_TLS_KEY can't be used: %w", err)}}
+	}
+	client, err := feedClient(c, log)
 	if err != nil {
 		return producer.Result{}, &UsageError{Problems: []error{err}}
 	}
@@ -51,7 +54,18 @@ func Sync(ctx context.Context, c Producer, log *zap.Logger) (producer.Result, er
 	return result, err
 }
 
-func feedClient(c Producer) (*feed.Client, error) {
+// drainFeed is how long a request that is under way at a stop may still take. It
+// is shorter than the loop's own limit, to leave time for the commit.
+const drainFeed = 30 * time.Second
+
+func feedClient(c Producer, log *zap.Logger) (*feed.Client, error) {
+	c.Feed.DrainTimeout = drainFeed
+	c.Feed.Observe = func(a feed.Attempt) {
+		if a.Outcome == feed.OutcomePage {
+			return
+		}
+		log.Warn("no page from the feed", zap.String("outcome", string(a.Outcome)), zap.Int("status", a.Status), zap.Duration("took", a.Took.Round(time.Millisecond)), zap.Error(a.Err))
+	}
 	if len(c.Limits) > 0 {
 		c.Feed.Limiter = ratelimit.New(c.Limits)
 	}
@@ -87,7 +101,7 @@ func loopOptions(c Producer, stream *kafka.Stream) producer.Options {
 	return producer.Options{
 		Feed: c.FeedName, Filters: c.Filters, BatchSize: c.BatchSize, Overlap: c.Overlap,
 		Topics: producer.Topics{
-			Sites: stream.Sites.Name, DeadLetters: stream.DeadLetters.Name,
+			Sites: stream.Sites.Name, SitesID: stream.Sites.ID, DeadLetters: stream.DeadLetters.Name,
 			MaxRow: stream.MaxRow(), MaxDeadLetter: stream.MaxDeadLetter(),
 			Source: c.Feed.BaseURL + "/api/career-sites/feed",
 		},
@@ -157,10 +171,10 @@ func summarise(log *zap.Logger, r producer.Result, took time.Duration, err error
 		fields = append(fields, zap.Int64("tries_that_may_have_been_billed", r.UnknownTries))
 	}
 	if r.Dropped > 0 {
-		fields = append(fields, zap.Int64("credits_of_dropped_pages", r.Dropped))
+		fields = append(fields, zap.Int64("credits_of_pages_not_published", r.Dropped))
 	}
 	switch {
-	case err != nil && r.Pages == 0:
+	case err != nil && r.Pages+r.Dropped+r.UnknownTries == 0:
 	case err != nil:
 		log.Info("ended early, everything so far is kept", fields...)
 	case r.Stopped:

@@ -50,6 +50,15 @@ type Redis struct {
 	script scripts
 }
 
+// Check reports what is wrong with the form of url, which it does not repeat.
+func Check(url secret.String) error {
+	client, _, err := newClient(Config{URL: url})
+	if err == nil {
+		err = client.Close()
+	}
+	return err
+}
+
 // Open connects to the server and asks it for a sign of life. It fails with an
 // *UnavailableError if there is none, and with another error if the
 // configuration is wrong.

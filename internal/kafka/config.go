@@ -49,6 +49,13 @@ type Config struct {
 	Options []kgo.Opt
 }
 
+// Check reports what no client can be made with: a mechanism that does not
+// exist, certificates that can't be read.
+func (c Config) Check() error {
+	_, err := c.options()
+	return err
+}
+
 // options are common to every client of the cluster.
 func (c Config) options() ([]kgo.Opt, error) {
 	opts := []kgo.Opt{

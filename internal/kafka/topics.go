@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -30,6 +31,9 @@ type Spec struct {
 // Topic is a topic as it is.
 type Topic struct {
 	Spec
+	// ID is the topic's identity in hexadecimal, empty where the cluster gives
+	// topics none. A topic that is created anew has another.
+	ID          string
 	Partitions  int32
 	Replication int
 	// MaxMessageBytes is the largest batch that the topic takes.
@@ -122,7 +126,11 @@ func (c *Cluster) ensure(ctx context.Context, create bool, spec Spec, detail kad
 
 // asFound is a topic as the cluster describes it.
 func asFound(spec Spec, detail kadm.TopicDetail) Topic {
-	return Topic{Spec: spec, Partitions: int32(len(detail.Partitions)), Replication: detail.Partitions.NumReplicas()} //nolint:gosec // a topic has far fewer than 2^31 partitions
+	topic := Topic{Spec: spec, Partitions: int32(len(detail.Partitions)), Replication: detail.Partitions.NumReplicas()} //nolint:gosec // a topic has far fewer than 2^31 partitions
+	if detail.ID != (kadm.TopicID{}) {
+		topic.ID = hex.EncodeToString(detail.ID[:])
+	}
+	return topic
 }
 
 // judge refuses a topic that would break a promise.

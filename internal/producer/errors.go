@@ -7,18 +7,24 @@ import (
 	"time"
 )
 
-// RefusedError says that nothing was bought, because buying would spend money
+// RefusedError says that nothing is bought, because buying would spend money
 // that nobody agreed to: the state is lost, or contradicts the settings or
 // itself.
 type RefusedError struct {
 	// Found is what is wrong, Ways are the ways to go on.
 	Found string
 	Ways  []string
+	// Bought says that pages had been bought before the contradiction came up.
+	Bought bool
 }
 
 // Error implements error.
 func (e *RefusedError) Error() string {
-	return strings.Join(append([]string{"refused to spend: " + e.Found + "; nothing was bought"}, e.Ways...), "\n  - ")
+	bought := "nothing was bought"
+	if e.Bought {
+		bought = "nothing more is bought, what was published stays"
+	}
+	return strings.Join(append([]string{"refused to spend: " + e.Found + "; " + bought}, e.Ways...), "\n  - ")
 }
 
 // ClockError says that this machine's clock and the feed's are too far apart
@@ -49,7 +55,7 @@ type VoidedError struct {
 
 // Error implements error.
 func (e *VoidedError) Error() string {
-	return fmt.Sprintf("the feed voids the cursor of run %s again, after its scan was begun anew once: it has spent %d credits (USD %.2f); stopped before buying the same rows a third time: %v",
+	return fmt.Sprintf("the feed voids the cursor of run %s again, after its scan was begun anew once: it has spent %d credits (USD %.2f); stopped before buying the same rows a third time; if the feed keeps doing that, tell the vendor, and begin again with a new FEED_NAME and CAREER_SITES_TOPIC: %v",
 		e.RunID, e.Credits, float64(e.Credits)/1000, e.Err)
 }
 

@@ -118,6 +118,9 @@ func (l *Loop) lead(ctx, work context.Context, lease Lease) (done bool, _ Lease,
 		if retry.IsPermanent(err) {
 			return err
 		}
+		if ctx.Err() != nil && l.held == nil {
+			return retry.Permanent(errStopped)
+		}
 		l.logger.Warn("take-over needed", zap.Error(err))
 		if lease.Alive() != nil {
 			held, failed := l.regain(work, lease)

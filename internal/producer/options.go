@@ -72,7 +72,8 @@ type Result struct {
 	// Pages, Rows, DeadLetters and Credits count what this call committed.
 	Pages, Rows, DeadLetters, Credits int64
 	// UnknownTries are tries that may have been billed and brought nothing,
-	// Dropped are credits for pages that were bought and could not be published.
+	// Dropped are credits for pages that were bought and not published: refused
+	// ones, and those in hand when the lease or the brokers were lost.
 	UnknownTries int64
 	Dropped      int64
 	// Balance is the wallet as the feed last said; feed.Unknown if it did not.

@@ -17,6 +17,9 @@ import (
 type Topics struct {
 	// Sites and DeadLetters are the names of the topics.
 	Sites, DeadLetters string
+	// SitesID tells the career-sites topic from another of its name; empty means
+	// that it can't be told.
+	SitesID string
 	// MaxRow and MaxDeadLetter are the sizes in bytes of the largest value that
 	// each of them takes.
 	MaxRow, MaxDeadLetter int

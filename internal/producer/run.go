@@ -18,7 +18,7 @@ func (o Options) begin(at schemas.Progress, started time.Time) (schemas.Progress
 		return schemas.Progress{}, err
 	}
 	run := schemas.Progress{
-		V: schemas.ProgressVersion, Feed: o.Feed,
+		V: schemas.ProgressVersion, Feed: o.Feed, Topic: o.Topics.Sites, TopicID: o.Topics.SitesID,
 		Fence: at.Fence, Seq: at.Seq, Op: at.Op,
 		RunID: ulid.Make().String(), Mode: schemas.Backfill, Phase: schemas.Paging,
 		// Whole milliseconds, rounded down: an instant that is a little early

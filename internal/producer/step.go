@@ -31,8 +31,9 @@ func (l *Loop) step(buy, work context.Context, session Session, lease Lease, sca
 	page.Rows = l.opts.Topics.vet(page.Rows)
 	l.held = &purchase{page: page, after: l.at.Op, next: advance(l.at, page, l.fence, time.Now())}
 	if err := l.publish(work, session, lease); err != nil {
-		return err
+		return err // the next page tells the time again
 	}
+	l.timed = true
 	if ahead.Abs() > maxSkew {
 		return retry.Permanent(&ClockError{Ahead: ahead})
 	}
@@ -51,6 +52,11 @@ func (l *Loop) page(ctx context.Context, scan *feed.Scan) (feed.Page, error) {
 		err = scan.Judge(query, page)
 	}
 	l.result.UnknownTries += int64(page.UnknownTries + feed.UnknownTries(err))
+	var refused *feed.PageError
+	if errors.As(err, &refused) {
+		l.result.Dropped += max(refused.Credits, 0)
+		err = fmt.Errorf("%w; nothing of it is published, %d credits were deducted for it, and the next start asks for it again: tell the vendor if it stays so", err, max(refused.Credits, 0))
+	}
 	switch {
 	case err == nil:
 		return page, nil
@@ -85,7 +91,6 @@ func (l *Loop) compareClocks(page feed.Page) (ahead time.Duration) {
 		l.at.RunStartedAt = earlier(l.at.RunStartedAt, page) // Invariant 7: before its first page is committed
 	}
 	if !l.timed {
-		l.timed = true
 		ahead = skew(page, time.Now())
 	}
 	return ahead

@@ -100,37 +100,38 @@ func (l *Loop) guard(ctx context.Context, copied copied, newest schemas.Progress
 		}
 		return err
 	case copied.Newer(newest):
-		return retry.Permanent(&RefusedError{
-			Found: fmt.Sprintf("Redis is ahead of Kafka for feed %q: Redis has page %d of run %s (fence %d, seq %d), the progress topic ends at page %d of run %s (fence %d, seq %d): Kafka has lost what it had acknowledged, or this is another cluster",
-				l.opts.Feed, copied.Pages, copied.RunID, copied.Fence, copied.Seq, newest.Pages, newest.RunID, newest.Fence, newest.Seq),
-			Ways: []string{
-				"if KAFKA_BROKERS or REDIS_URL names the wrong server: set it right, which costs nothing",
-				"if Kafka was restored from a backup: restore what is missing of its topics, or delete the Redis key of the checkpoint to accept the loss; the pages in between are then bought again",
-			},
-		})
+		return l.refuse(fmt.Sprintf("Redis is ahead of Kafka for feed %q: Redis has page %d of run %s (fence %d, seq %d), the progress topic ends at page %d of run %s (fence %d, seq %d): Kafka has lost what it had acknowledged, or this is another cluster",
+			l.opts.Feed, copied.Pages, copied.RunID, copied.Fence, copied.Seq, newest.Pages, newest.RunID, newest.Fence, newest.Seq),
+			"if KAFKA_BROKERS or REDIS_URL names the wrong server: set it right, which costs nothing",
+			"if Kafka was restored from a backup: restore what is missing of its topics, or delete the Redis key of the checkpoint to accept the loss; the pages in between are then bought again")
+	case newest.Topic != "" && newest.Topic != l.opts.Topics.Sites:
+		return l.refuse(fmt.Sprintf("feed %q publishes to topic %s and is now given %s, which lacks what was published so far", l.opts.Feed, newest.Topic, l.opts.Topics.Sites),
+			"set CAREER_SITES_TOPIC back to "+newest.Topic+", which costs nothing",
+			"give the other topic a stream of its own with FEED_NAME: it begins with a backfill of every row that it selects, at the feed's price for each")
+	case newest.TopicID != "" && l.opts.Topics.SitesID != "" && newest.TopicID != l.opts.Topics.SitesID:
+		return l.refuse(fmt.Sprintf("topic %s is not the one that feed %q was published to (id %s, now %s): it was deleted and created again, or this is another cluster", newest.Topic, l.opts.Feed, newest.TopicID, l.opts.Topics.SitesID),
+			"if KAFKA_BROKERS names the wrong cluster: set it right, which costs nothing",
+			"to buy everything again on purpose: use a new FEED_NAME, at the feed's price for each row")
 	case newest.Fingerprint != l.opts.fingerprint:
 		filters, _ := l.opts.Filters.Canonical()
-		return retry.Permanent(&RefusedError{
-			Found: fmt.Sprintf("the filters changed: feed %q was begun with %s and is now given %s; its watermark says nothing about companies that only the new ones select", l.opts.Feed, newest.Filters, filters),
-			Ways: []string{
-				"set the FILTER_ settings back to what they were, which costs nothing",
-				"give the new selection a stream of its own with FEED_NAME: it begins with a backfill of every row that it selects, at the feed's price for each",
-			},
-		})
+		return l.refuse(fmt.Sprintf("the filters changed: feed %q was begun with %s and is now given %s; its watermark says nothing about companies that only the new ones select", l.opts.Feed, newest.Filters, filters),
+			"set the FILTER_ settings back to what they were, which costs nothing",
+			"give the new selection a stream of its own with FEED_NAME: it begins with a backfill of every row that it selects, at the feed's price for each")
 	}
 	return nil
 }
 
 // refuseLost is the refusal for a stream whose progress is gone.
 func (l *Loop) refuseLost(evidence string) error {
-	return retry.Permanent(&RefusedError{
-		Found: fmt.Sprintf("the progress topic has no checkpoint of feed %q, but %s: starting from nothing would buy every row again", l.opts.Feed, evidence),
-		Ways: []string{
-			"if KAFKA_BROKERS, PROGRESS_TOPIC, CAREER_SITES_TOPIC, REDIS_URL or FEED_NAME is not what it was: set it right, which costs nothing",
-			"if the progress topic was lost: restore it",
-			"to buy everything again on purpose: use a new FEED_NAME with a new, empty CAREER_SITES_TOPIC",
-		},
-	})
+	return l.refuse(fmt.Sprintf("the progress topic has no checkpoint of feed %q, but %s: starting from nothing would buy every row again", l.opts.Feed, evidence),
+		"if KAFKA_BROKERS, PROGRESS_TOPIC, CAREER_SITES_TOPIC, REDIS_URL or FEED_NAME is not what it was: set it right, which costs nothing",
+		"if the progress topic was lost: restore it",
+		"to buy everything again on purpose: use a new FEED_NAME with a new, empty CAREER_SITES_TOPIC")
+}
+
+// refuse makes the error that ends the loop before anything more is bought.
+func (l *Loop) refuse(found string, ways ...string) error {
+	return retry.Permanent(&RefusedError{Found: found, Ways: ways, Bought: l.result.Pages > 0 || l.result.Dropped > 0})
 }
 
 // settle finds out what became of the page in hand (invariant 4).

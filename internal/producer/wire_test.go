@@ -90,7 +90,7 @@ func (c *wireConn) Read(p []byte) (int, error) {
 		c.header, read = append(c.header, read[:take]...), read[take:]
 		if len(c.header) == 12 {
 			c.mu.Lock()
-			c.keys[binary.BigEndian.Uint32(c.header[8:])] = kmsg.Key(binary.BigEndian.Uint16(c.header[4:])) //nolint:gosec // API keys are small
+			c.keys[binary.BigEndian.Uint32(c.header[8:])] = kmsg.Key(binary.BigEndian.Uint16(c.header[4:]))
 			c.mu.Unlock()
 			c.body = int(binary.BigEndian.Uint32(c.header)) - 8
 			c.header = c.header[:0]

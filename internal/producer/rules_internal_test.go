@@ -1,0 +1,184 @@
+package producer
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/careerstream/careerstream/internal/feed"
+	"github.com/careerstream/careerstream/schemas"
+)
+
+// noon is when everything in these tests happens.
+func noon() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
+
+func TestBeginTakesWhatTheStreamHasSoFar(t *testing.T) {
+	t.Parallel()
+	bound := noon().Add(-time.Hour)
+	tests := []struct {
+		name      string
+		watermark time.Time
+		filter    *time.Time
+		overlap   time.Duration
+		mode      schemas.Mode
+		after     time.Time
+	}{
+		{name: "nothing was published yet", mode: schemas.Backfill},
+		{name: "a backfill has no overlap", overlap: time.Hour, mode: schemas.Backfill},
+		{name: "a backfill with a bound of the user's", filter: &bound, mode: schemas.Backfill, after: bound},
+		{name: "a run before this one", watermark: noon(), mode: schemas.Incremental, after: noon()},
+		{name: "with an overlap", watermark: noon(), overlap: 15 * time.Minute, mode: schemas.Incremental, after: noon().Add(-15 * time.Minute)},
+		{name: "the user's bound is earlier", watermark: noon(), filter: &bound, mode: schemas.Incremental, after: noon()},
+		{name: "the user's bound is later than the overlap", watermark: noon(), filter: &bound, overlap: 2 * time.Hour, mode: schemas.Incremental, after: bound},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			o, err := Options{Feed: "f", Overlap: test.overlap, Filters: feed.Filters{UpdatedAfter: test.filter}}.withDefaults()
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := schemas.Progress{Feed: "f", Fence: 7, Seq: 9, Op: "op", RunID: "old", Phase: schemas.Done, Watermark: test.watermark, Pages: 3, Rows: 4, Credits: 5, Restarts: 1, UnknownTries: 6}
+			started := noon().Add(time.Minute + 1234567*time.Nanosecond)
+			got, err := o.begin(at, started.In(time.FixedZone("elsewhere", 3600)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.RunID == "" || got.RunID == at.RunID {
+				t.Errorf("run id: got %q, want a new one", got.RunID)
+			}
+			filters, _ := o.Filters.Canonical()
+			want := schemas.Progress{
+				V: schemas.ProgressVersion, Feed: "f", Fence: 7, Seq: 9, Op: "op", RunID: got.RunID,
+				Mode: test.mode, Phase: schemas.Paging, UpdatedAfter: test.after, BatchSize: 50, Watermark: test.watermark,
+				RunStartedAt: noon().Add(time.Minute + time.Millisecond), Filters: filters, Fingerprint: o.fingerprint,
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("run (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAdvanceCountsAPageAndMovesTheCursor(t *testing.T) {
+	t.Parallel()
+	at := schemas.Progress{Seq: 4, Op: "before", Phase: schemas.Paging, Cursor: "here", RunStartedAt: noon(), Watermark: noon().Add(-time.Hour), Pages: 2, Rows: 10, DeadLetters: 1, Credits: 550, UnknownTries: 1}
+	page := feed.Page{Rows: []feed.Row{{ID: "a"}, {Reason: schemas.ReasonBadID}, {ID: "b"}}, Next: "there", HasMore: true, Credits: 150, UnknownTries: 2}
+	got := advance(at, page, 6, noon().Add(time.Minute))
+	want := at
+	want.Fence, want.Seq, want.Op, want.Cursor = 6, 5, got.Op, "there"
+	want.Pages, want.Rows, want.DeadLetters, want.Credits, want.UnknownTries = 3, 12, 2, 700, 3
+	want.CursorIssuedAt, want.CommittedAt = noon().Add(time.Minute), noon().Add(time.Minute)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("next checkpoint (-want +got):\n%s", diff)
+	}
+	if got.Op == "" || got.Op == at.Op {
+		t.Errorf("op: got %q, want a new one", got.Op)
+	}
+}
+
+func TestAdvancePricesAPageThatHasNoPrice(t *testing.T) {
+	t.Parallel()
+	page := feed.Page{Rows: make([]feed.Row, 3), Credits: feed.Unknown, HasMore: true, Next: "x"}
+	if got := advance(schemas.Progress{}, page, 1, noon()).Credits; got != 3*feed.CreditsPerRow {
+		t.Errorf("credits: got %d, want %d", got, 3*feed.CreditsPerRow)
+	}
+}
+
+func TestTheLastPageMovesTheWatermarkAndNeverBack(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name            string
+		before, started time.Time
+		more            bool
+		want            time.Time
+	}{
+		{"the first run", time.Time{}, noon(), false, noon()},
+		{"a later run", noon(), noon().Add(time.Hour), false, noon().Add(time.Hour)},
+		{"a run that began before the watermark, the clock was set back", noon(), noon().Add(-time.Hour), false, noon()},
+		{"a page that is not the last one", noon(), noon().Add(time.Hour), true, noon()},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			at := schemas.Progress{Phase: schemas.Paging, Watermark: test.before, RunStartedAt: test.started, Cursor: "c"}
+			page := feed.Page{HasMore: test.more}
+			if test.more {
+				page.Next = "d"
+			}
+			got := advance(at, page, 1, noon())
+			if !got.Watermark.Equal(test.want) {
+				t.Errorf("watermark: got %s, want %s", got.Watermark, test.want)
+			}
+			if done := got.Phase == schemas.Done; done == test.more || done != (got.Cursor == "") || done != got.CursorIssuedAt.IsZero() {
+				t.Errorf("got phase %s with cursor %q, want the cursor to be gone with the last page", got.Phase, got.Cursor)
+			}
+		})
+	}
+}
+
+func TestSkewAllowsForTheTimeThatTheTryTook(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		served time.Duration // the feed's clock, from this one's
+		took   time.Duration
+		want   time.Duration
+	}{
+		{"the same time", 0, 0, 0},
+		{"stamped during the try", -3 * time.Second, 4 * time.Second, 0},
+		{"this clock is ahead", -10 * time.Minute, 4 * time.Second, 10*time.Minute - 4*time.Second},
+		{"this clock is behind", 10 * time.Minute, 4 * time.Second, -10 * time.Minute},
+		{"a try that took two minutes", -2 * time.Minute, 2 * time.Minute, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if got := skew(feed.Page{ServedAt: noon().Add(test.served), Took: test.took}, noon()); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+	if got := skew(feed.Page{Took: time.Hour}, noon()); got != 0 {
+		t.Errorf("a feed that does not tell the time: got %s, want 0", got)
+	}
+}
+
+func TestARunStartsByTheClockThatIsBehind(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		page feed.Page
+		want time.Time
+	}{
+		{"the feed does not tell the time", feed.Page{Took: time.Hour}, noon()},
+		{"the feed is ahead", feed.Page{ServedAt: noon().Add(time.Hour), Took: time.Second}, noon()},
+		{"the feed is behind", feed.Page{ServedAt: noon().Add(-time.Hour), Took: time.Second}, noon().Add(-time.Hour - time.Second)},
+		{"the feed agrees, the request took its time", feed.Page{ServedAt: noon().Add(2 * time.Second), Took: 2 * time.Second}, noon()},
+		{"by less than a millisecond", feed.Page{ServedAt: noon().Add(-time.Microsecond)}, noon().Add(-time.Millisecond)},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if got := earlier(noon(), test.page); !got.Equal(test.want) {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestOnlyTheFirstPageMovesARunsStart(t *testing.T) {
+	t.Parallel()
+	behind := feed.Page{ServedAt: noon().Add(-time.Minute)}
+	l := &Loop{at: schemas.Progress{RunStartedAt: noon(), Pages: 1}, timed: true}
+	l.compareClocks(behind)
+	if !l.at.RunStartedAt.Equal(noon()) {
+		t.Errorf("start after a later page: got %s, want it unchanged", l.at.RunStartedAt)
+	}
+	l.at.Pages = 0
+	l.compareClocks(behind)
+	if want := noon().Add(-time.Minute); !l.at.RunStartedAt.Equal(want) {
+		t.Errorf("start after the first page: got %s, want %s", l.at.RunStartedAt, want)
+	}
+}
