@@ -41,7 +41,7 @@ func run(ctx context.Context, o options, out, logs io.Writer) error {
 	log := config.Log.New(logs)
 	for {
 		result, err := app.Sync(ctx, config, log)
-		if result.Stopped || ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		if result.Stopped || ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
 			return nil
 		}
 		if err != nil {

@@ -50,6 +50,14 @@ func Sync(ctx context.Context, c Producer, log *zap.Logger) (producer.Result, er
 	}
 	began := time.Now()
 	result, err := loop.Sync(ctx)
+	if result.Pages > 0 {
+		// Who starts this program and then a reader expects to find everything.
+		visible, cancel := context.WithTimeout(context.WithoutCancel(ctx), visibleTimeout)
+		if late := stream.Visible(visible); late != nil {
+			log.Warn("committed, and not visible to readers yet", zap.Error(late))
+		}
+		cancel()
+	}
 	summarise(log, result, time.Since(began), err)
 	return result, err
 }
@@ -73,6 +81,9 @@ func feedClient(c Producer, log *zap.Logger) (*feed.Client, error) {
 }
 
 func keyLooksRight(c Producer) bool { return feed.KeyLooksRight(c.Feed.Key) }
+
+// visibleTimeout bounds the wait for the brokers to show what they committed.
+const visibleTimeout = 5 * time.Second
 
 // topicsTimeout bounds creating and checking the topics.
 const topicsTimeout = 30 * time.Second

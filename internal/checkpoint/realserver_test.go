@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -57,13 +59,18 @@ func realServer(t *testing.T, conf string, args ...string) (port string) {
 // freePort returns a port that nothing listens on.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	// Below the range that the system takes the ports of connections from, also with
+	// the 10000 that a cluster adds for a second port: one of
+	// those may be taken again before the server has it.
+	for range 100 {
+		port := strconv.Itoa(20000 + rand.IntN(2700))
+		if listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:"+port); err == nil {
+			_ = listener.Close()
+			return port
+		}
 	}
-	defer func() { _ = l.Close() }()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+	t.Fatal("no free port in 100 tries")
+	return ""
 }
 
 // control returns a client without a store.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -184,6 +185,35 @@ func (c *Cluster) ReadCommitted(ctx context.Context, topic string, each func(key
 		})
 		if err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// Visible waits until all that the stream's topics hold now can be read by
+// read_committed readers: a broker answers a commit first and writes the markers
+// that end the transaction a moment later. It fails when ctx ends before that,
+// which another stream's open transaction may bring about.
+func (s *Stream) Visible(ctx context.Context) error {
+	for _, topic := range []string{s.Sites.Name, s.Progress.Name, s.DeadLetters.Name} {
+		spans, err := s.Cluster.spans(ctx, topic)
+		if err != nil {
+			return err
+		}
+		for hidden := true; hidden; {
+			stable, err := s.Cluster.admin.ListCommittedOffsets(ctx, topic)
+			if err != nil {
+				return fmt.Errorf("stable offsets of topic %s: %w", topic, classify(err))
+			}
+			hidden = slices.ContainsFunc(spans, func(part span) bool {
+				at, ok := stable.Lookup(topic, part.partition)
+				return !ok || at.Err != nil || at.Offset < part.end
+			})
+			if hidden {
+				if err := pause(ctx); err != nil {
+					return fmt.Errorf("topic %s has records in open transactions: %w", topic, err)
+				}
+			}
 		}
 	}
 	return nil

@@ -52,8 +52,10 @@ func TestADeadHolderIsWaitedFor(t *testing.T) {
 
 func TestAPageInHandIsNotPublishedWithoutTheLease(t *testing.T) {
 	onStage(t, simulator.Options{Rows: 12}, func(s *stage) {
+		var stolen time.Time
 		pager := &hookedPager{next: s.client, after: func(call int) {
 			if call == 2 {
+				stolen = time.Now()
 				s.store.Steal("another", time.Hour)
 				time.Sleep(tillRenewal)
 			}
@@ -61,6 +63,9 @@ func TestAPageInHandIsNotPublishedWithoutTheLease(t *testing.T) {
 		got, err := s.loop(ports{pager: pager}).Sync(s.t.Context())
 		if busy := wantAs[*checkpoint.BusyError](s.t, err); busy.Owner != "another" {
 			s.t.Errorf("got holder %s, want another", busy.Owner)
+		}
+		if took := time.Since(stolen); took > time.Minute {
+			s.t.Errorf("it took %s to leave the run to the other instance", took)
 		}
 		if got.Pages != 1 || got.Dropped != 5*feed.CreditsPerRow {
 			s.t.Errorf("got %d pages, %d credits dropped; want 1, and the price of the second page", got.Pages, got.Dropped)
