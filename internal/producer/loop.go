@@ -28,6 +28,7 @@ type Loop struct {
 	at    schemas.Progress
 	fence uint64    // what this epoch writes into its checkpoints
 	begun bool      // this call of Sync knows which run it is about
+	scan  feed.Scan // the cursors that this process has sent in the run
 	held  *purchase // bought, and not known to be committed; nil most of the time
 
 	timed    bool // the clock was compared with the feed's
@@ -160,11 +161,11 @@ func (l *Loop) epoch(ctx, work context.Context, lease Lease) error {
 	defer session.Close()
 	buy, cancel := whileHeld(ctx, lease)
 	defer cancel()
-	for scan := new(feed.Scan); l.at.Phase == schemas.Paging; {
+	for l.at.Phase == schemas.Paging {
 		if ctx.Err() != nil {
 			return retry.Permanent(errStopped)
 		}
-		if err := l.step(buy, work, session, lease, scan); err != nil {
+		if err := l.step(buy, work, session, lease); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -195,8 +196,9 @@ func (w *world) judgeOrder(chain []schemas.Progress, records []*kgo.Record) {
 			w.fail("version %d of %s is there twice in run %s", got.Version, got.ID, run)
 		}
 		seen[run][version{got.ID, got.Version}] = true
-		if at := header(r, schemas.HeaderTime); !after[run].UpdatedAfter.IsZero() && at <= after[run].UpdatedAfter.Format("2006-01-02T15:04:05.999999999Z07:00") {
-			w.fail("version %d of %s, of %s, is there again in run %s", got.Version, got.ID, at, run)
+		at, err := time.Parse(time.RFC3339Nano, header(r, schemas.HeaderTime))
+		if bound := after[run].UpdatedAfter; err != nil || !at.After(bound) {
+			w.fail("version %d of %s, of %s, is in run %s, which is of what changed after %s (%v)", got.Version, got.ID, at, run, bound, err)
 		}
 	}
 	for id, want := range w.market.newest() {

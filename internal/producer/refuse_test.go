@@ -5,7 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/careerstream/careerstream/internal/checkpoint"
 	"github.com/careerstream/careerstream/internal/feed"
@@ -103,6 +106,21 @@ func TestNothingIsBoughtFromAStateThatContradictsItself(t *testing.T) {
 			[]string{"Redis is ahead of Kafka", "seq 4", "seq 3"},
 		},
 		{
+			"the rows are to go to another topic", func(s *stage) {
+				s.sync()
+				s.opts.Topics.Sites = "elsewhere"
+			},
+			[]string{"publishes to topic " + sitesTopic, "elsewhere", "CAREER_SITES_TOPIC"},
+		},
+		{
+			"the topic is another one of the same name", func(s *stage) {
+				s.opts.Topics.SitesID = "1111"
+				s.sync()
+				s.opts.Topics.SitesID = "2222"
+			},
+			[]string{"deleted and created again", "id 1111, now 2222"},
+		},
+		{
 			"the filters changed between runs", func(s *stage) {
 				s.sync()
 				s.opts.Filters = feed.Filters{Industries: []string{"fintech"}}
@@ -170,6 +188,12 @@ func TestWhatLooksLikeLostStateAndIsNone(t *testing.T) {
 		{"a copy of another type beside good progress", func(s *stage) { s.sync(); s.store.Spoil(nil) }, schemas.Incremental},
 		{"all of Redis wiped", func(s *stage) { s.sync(); s.store.Wipe() }, schemas.Incremental},
 		{"Redis rolled back", func(s *stage) { s.stopAfter(1); back := s.store.Snapshot(); s.sync(); back() }, schemas.Incremental},
+		{"a topic whose identity was not known before", func(s *stage) { s.sync(); s.opts.Topics.SitesID = "2222" }, schemas.Incremental},
+		{"a topic whose identity is not known any more", func(s *stage) {
+			s.opts.Topics.SitesID = "1111"
+			s.sync()
+			s.opts.Topics.SitesID = ""
+		}, schemas.Incremental},
 		{"filters that differ in spelling alone", func(s *stage) {
 			s.opts.Filters = feed.Filters{Industries: []string{"fintech", "biotech"}}
 			s.sync()
@@ -193,6 +217,28 @@ func TestWhatLooksLikeLostStateAndIsNone(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestARefusalInTheMiddleSaysThatPagesWereBought(t *testing.T) {
+	onStage(t, simulator.Options{Rows: 12}, func(s *stage) {
+		pager := &hookedPager{next: s.client, after: func(call int) {
+			if call == 2 {
+				last := s.chain()[0]
+				if err := s.store.Put(s.t.Context(), ahead(last)); err != nil {
+					s.t.Error(err)
+				}
+				s.broker.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: sitesTopic, Err: kerr.PolicyViolation})
+			}
+		}}
+		got, err := s.loop(ports{pager: pager}).Sync(s.t.Context())
+		refused := wantAs[*producer.RefusedError](s.t, err)
+		if !refused.Bought || strings.Contains(err.Error(), "nothing was bought") || !strings.Contains(err.Error(), "nothing more is bought") {
+			s.t.Errorf("got %q, want it to say that pages were bought before", err)
+		}
+		if got.Pages != 1 || got.Dropped != 5*feed.CreditsPerRow {
+			s.t.Errorf("got %d pages, %d credits dropped; want 1, and the price of the page in hand", got.Pages, got.Dropped)
+		}
+	})
 }
 
 // A process that pauses between its reads sees the work of the one that took

@@ -15,14 +15,14 @@ import (
 
 // step moves one page from the feed to the topic. buy ends when no further page
 // may be bought, work when the page in hand has to be finished.
-func (l *Loop) step(buy, work context.Context, session Session, lease Lease, scan *feed.Scan) error {
+func (l *Loop) step(buy, work context.Context, session Session, lease Lease) error {
 	// Invariant 6: without the lease another instance may be buying this page.
 	if err := lease.Alive(); err != nil {
 		return err
 	}
-	page, err := l.page(buy, scan)
+	page, err := l.page(buy)
 	if errors.Is(err, feed.ErrInvalidCursor) {
-		return l.restart(scan, err)
+		return l.restart(err)
 	}
 	if err != nil {
 		return err
@@ -42,14 +42,14 @@ func (l *Loop) step(buy, work context.Context, session Session, lease Lease, sca
 
 // page buys the page after l.at. Whatever the feed answers but a good page is
 // final here: the Pager has tried all that trying again can cure.
-func (l *Loop) page(ctx context.Context, scan *feed.Scan) (feed.Page, error) {
+func (l *Loop) page(ctx context.Context) (feed.Page, error) {
 	query := feed.Query{
 		Filters: l.opts.Filters, UpdatedAfter: l.at.UpdatedAfter, Cursor: feed.Cursor(l.at.Cursor),
 		BatchSize: l.opts.BatchSize, ScanBatchSize: l.at.BatchSize,
 	}
 	page, err := l.pager.Page(ctx, query)
 	if err == nil {
-		err = scan.Judge(query, page)
+		err = l.scan.Judge(query, page)
 	}
 	l.result.UnknownTries += int64(page.UnknownTries + feed.UnknownTries(err))
 	var refused *feed.PageError
@@ -71,13 +71,13 @@ func (l *Loop) page(ctx context.Context, scan *feed.Scan) (feed.Page, error) {
 // restart drops a cursor that the feed no longer knows, and begins the scan
 // again with the same filters and the same lower bound: once a run, because the
 // pages before the cursor are bought again.
-func (l *Loop) restart(scan *feed.Scan, err error) error {
+func (l *Loop) restart(err error) error {
 	if l.at.Cursor == "" || l.at.Restarts > 0 {
 		return retry.Permanent(&VoidedError{RunID: l.at.RunID, Credits: l.at.Credits, Err: err})
 	}
 	l.logger.Warn("the feed voided the cursor: the scan begins again",
 		zap.String("run_id", l.at.RunID), zap.Int64("pages", l.at.Pages), zap.Int64("credits_spent", l.at.Credits), zap.Error(err))
-	*scan = feed.Scan{}
+	l.scan = feed.Scan{}
 	l.at.Cursor, l.at.CursorIssuedAt = "", time.Time{}
 	l.at.BatchSize = l.opts.BatchSize
 	l.at.Restarts++

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -215,8 +216,11 @@ func TestACursorThatRunsInACircleStopsTheRun(t *testing.T) {
 		if refused := wantAs[*feed.PageError](s.t, err); refused.Reason != feed.FaultCursorLoop {
 			s.t.Errorf("got %s, want %s", refused.Reason, feed.FaultCursorLoop)
 		}
-		if got.Pages != 3 {
-			s.t.Errorf("pages: got %d, want the three before", got.Pages)
+		if got.Pages != 3 || got.Dropped != 5*feed.CreditsPerRow {
+			s.t.Errorf("got %d pages, %d credits dropped; want the three before, and the price of the fourth", got.Pages, got.Dropped)
+		}
+		if !strings.Contains(err.Error(), "250 credits were deducted") {
+			s.t.Errorf("got %q, want what it cost", err)
 		}
 		s.wantBills(4, 0)
 	})

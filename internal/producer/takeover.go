@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/careerstream/careerstream/internal/checkpoint"
+	"github.com/careerstream/careerstream/internal/feed"
 	"github.com/careerstream/careerstream/internal/retry"
 	"github.com/careerstream/careerstream/schemas"
 )
@@ -165,6 +166,9 @@ func (l *Loop) drop(why string) {
 // follows that very checkpoint (invariant 7: a run's start stays what it was).
 func (l *Loop) resume(newest schemas.Progress) error {
 	if !l.begun || l.at.Seq <= newest.Seq && l.at.Op != newest.Op {
+		if newest.RunID != l.at.RunID || newest.Restarts != l.at.Restarts {
+			l.scan = feed.Scan{}
+		}
 		l.at = newest
 	}
 	if l.at.Phase != schemas.Paging && !l.begun {
@@ -172,7 +176,7 @@ func (l *Loop) resume(newest schemas.Progress) error {
 		if err != nil {
 			return retry.Permanent(err)
 		}
-		l.at = run
+		l.at, l.scan = run, feed.Scan{}
 	}
 	l.begun = true
 	return nil
