@@ -184,7 +184,7 @@ func TestOracleCatches(t *testing.T) {
 		signs   []string // any of which is enough
 	}{
 		{readsBeforeFence, trouble{[]fault{paused, frozen, wiped, rolledBack}, 3, 90}, 200, []string{"has seq", "Redis is ahead of Kafka"}},
-		{noSecondCheck, trouble{[]fault{frozen}, 1, 12}, 500, []string{"wasted by faults"}},
+		{noSecondCheck, trouble{[]fault{frozen}, 1, 12}, 1000, []string{"wasted by faults"}},
 		{commitsAfterFailure, trouble{[]fault{refused}, 3, 90}, 50, []string{"rows visible, its checkpoint says"}},
 		{blindPut, trouble{[]fault{paused, frozen, wiped}, 3, 90}, 200, []string{"the copy moved back"}},
 	}
