@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -65,6 +66,16 @@ type Progress struct {
 	RunStartedAt time.Time `json:"run_started_at"`
 	Phase        Phase     `json:"phase"`
 
+	// Windows is into how many windows of discovered_at the run's scan is cut;
+	// zero means that it is not. Each has a record of its own, with Window from 1
+	// to Windows, its bounds (zero means open, DiscoveredBefore is exclusive), its
+	// cursor and its counts, committed together with the stream's record, in
+	// which Window is zero and the counts are those of all windows.
+	Windows          int       `json:"windows,omitempty"`
+	Window           int       `json:"window,omitempty"`
+	DiscoveredAfter  time.Time `json:"discovered_after,omitzero"`
+	DiscoveredBefore time.Time `json:"discovered_before,omitzero"`
+
 	// UpdatedAfter is the bound that every request of the run carries; zero
 	// means none. Filters are the feed's other filters in canonical JSON,
 	// Fingerprint their digest.
@@ -83,19 +94,96 @@ type Progress struct {
 	// zero means that no run did. It moves with a run's last page alone.
 	Watermark time.Time `json:"watermark,omitzero"`
 
-	// What this run did: pages and rows committed (dead letters not among the
-	// rows), credits that the feed deducted for them, scans begun again after a
-	// cursor was voided, and tries whose outcome stayed unknown and which may
-	// have been billed.
+	// What this run did: pages and rows committed (dead letters and unchanged
+	// rows not among the rows), rows that were bought again in a version that the
+	// topic has already and that were therefore not published, credits that the
+	// feed deducted for all of them, scans begun again after a cursor was voided,
+	// and tries whose outcome stayed unknown and which may have been billed.
 	Pages        int64 `json:"pages"`
 	Rows         int64 `json:"rows"`
 	DeadLetters  int64 `json:"dead_letters"`
+	Unchanged    int64 `json:"unchanged"`
 	Credits      int64 `json:"credits"`
 	Restarts     int   `json:"restarts"`
 	UnknownTries int64 `json:"unknown_tries"`
 
+	// Waste is what the stream has spent for nothing since it was begun. Balance
+	// is what the wallet holds, in credits, after everything that is committed,
+	// as far as the feed says; nil means that it never said. CreditsPerRow is the
+	// price that the feed last took.
+	Waste         Waste  `json:"waste"`
+	Balance       *int64 `json:"balance,omitempty"`
+	CreditsPerRow int64  `json:"credits_per_row,omitempty"`
+	// Spent is what the stream spent in the day and the month of CommittedAt.
+	Spent Spent `json:"spent,omitzero"`
+	// Purchases are the newest ones whose cost this record accounts for, as
+	// publication or as waste: a successor does not count them again.
+	Purchases []Purchase `json:"purchases,omitempty"`
+	// History has the newest runs that reached their end, the last one last.
+	History []Run `json:"history,omitempty"`
+
+	// Reset says that no page came with this record: an operator wrote it, by
+	// "state reset" or "state import", and with which words.
+	Reset string `json:"reset,omitempty"`
 	// CommittedAt is the producer's clock when the page was committed, UTC.
 	CommittedAt time.Time `json:"committed_at"`
+}
+
+// Waste is money that was spent and brought nothing new, in credits, by reason.
+type Waste struct {
+	// Crash is for pages that were bought by a process that ended before it had
+	// published them.
+	Crash int64 `json:"crash"`
+	// UnknownOutcome is for tries that were billed and whose answer never came.
+	UnknownOutcome int64 `json:"unknown_outcome"`
+	// CursorRestart is for rows that a run bought again, unchanged, after the feed
+	// had voided its cursor.
+	CursorRestart int64 `json:"cursor_restart"`
+	// Fenced is for pages that could not be published because another instance
+	// had taken over.
+	Fenced int64 `json:"fenced"`
+	// Overlap is for rows that had not changed since an earlier run published
+	// them, bought for the sake of SYNC_OVERLAP.
+	Overlap int64 `json:"overlap"`
+}
+
+// Total returns the sum of all reasons.
+func (w Waste) Total() int64 {
+	return w.Crash + w.UnknownOutcome + w.CursorRestart + w.Fenced + w.Overlap
+}
+
+// Spent is what was spent in a day and its month, both UTC, in credits.
+type Spent struct {
+	// Date is the day as 2006-01-02; empty means that nothing was spent yet.
+	Date  string `json:"date,omitempty"`
+	Day   int64  `json:"day,omitempty"`
+	Month int64  `json:"month,omitempty"`
+}
+
+// Purchase is what one request for a page cost.
+type Purchase struct {
+	ID      string `json:"id"`
+	Credits int64  `json:"credits"`
+}
+
+// Run is one run that reached its end.
+type Run struct {
+	Mode      Mode      `json:"mode"`
+	StartedAt time.Time `json:"started_at"`
+	EndedAt   time.Time `json:"ended_at"`
+	Pages     int64     `json:"pages"`
+	Rows      int64     `json:"rows"`
+	Unchanged int64     `json:"unchanged"`
+	Credits   int64     `json:"credits"`
+}
+
+// Key returns the key of p's record: the name of the feed, or feed/window-N for
+// the record of a window.
+func (p Progress) Key() string {
+	if p.Window == 0 {
+		return p.Feed
+	}
+	return p.Feed + "/window-" + strconv.Itoa(p.Window)
 }
 
 // Encode returns p as the value of a progress record.

@@ -82,7 +82,7 @@ func TestMembersOfALaterMinorFormatAreSkipped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	later := append([]byte(`{"window":{"from":"2026-01-01"},`), encoded[1:]...)
+	later := append([]byte(`{"later":{"from":"2026-01-01"},`), encoded[1:]...)
 	got, err := schemas.DecodeProgress(later)
 	if err != nil {
 		t.Fatal(err)
