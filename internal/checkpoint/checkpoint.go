@@ -66,17 +66,22 @@ func (e *ConflictError) Error() string {
 func (e *ConflictError) Unwrap() error { return e.Err }
 
 // CorruptError says that a key holds what this package did not write. A copy of
-// the checkpoint is mended by Repair; any of the keys may be deleted, because
-// nothing is lost with it.
+// the checkpoint is mended by Repair. Any of a feed's keys may be deleted,
+// because nothing is lost with it; a key of the budgets takes counts with it.
 type CorruptError struct {
 	// Key is the Redis key.
 	Key string
 	// Reason says what is wrong with its value.
 	Reason string
+	// Loses says what is lost when the key is deleted; empty means nothing.
+	Loses string
 }
 
 // Error implements error.
 func (e *CorruptError) Error() string {
+	if e.Loses != "" {
+		return fmt.Sprintf("key %s is corrupt: %s (mend or delete it; %s)", e.Key, e.Reason, e.Loses)
+	}
 	return fmt.Sprintf("key %s is corrupt: %s (it is safe to delete it)", e.Key, e.Reason)
 }
 

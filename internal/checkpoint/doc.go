@@ -1,7 +1,9 @@
 // Package checkpoint keeps two things of a feed in Redis: the lease, which says
 // which instance works, and a copy of the checkpoint, which says how far it is.
+// It also keeps the account of an API key: what all the feeds that use the key
+// spend.
 //
-// Neither carries a promise. The checkpoint itself is on the progress topic and
+// Lease and copy carry no promise. The checkpoint itself is on the progress topic and
 // is committed in one transaction with the page that it is of; Kafka fences
 // whoever lost the lease without noticing. The copy is what an operator looks
 // at, what a status page reads, and a witness: a copy that is further than the
@@ -11,7 +13,8 @@
 // one.
 //
 // Redis is the store, Memory its twin for tests, Lease what a loop holds.
-// Package checkpointtest has what both stores must pass.
+// RedisAccount is the account, MemoryAccount its twin. Package checkpointtest
+// has what the twins must pass.
 //
 // # Keys
 //
@@ -22,7 +25,7 @@
 //	jobo:{FEED}:fence       counter of the tokens, never expires
 //	jobo:{FEED}:checkpoint  hash, never expires
 //
-// The hash has fence, seq and op, which decide whether a write is late, and
+// The copy has fence, seq and op, which decide whether a write is late, and
 // state, the whole record as JSON. The fields cursor, watermark, run_id and
 // updated_at repeat parts of it for people:
 //
@@ -33,12 +36,46 @@
 //
 //	redis-cli SET 'jobo:{career-sites}:lease' maintenance NX
 //
+// # Budgets
+//
+// Money is reserved before it is spent, in one call that all processes with the
+// same API key share, so that two of them cannot take the same allowance. FP is
+// 16 hexadecimal digits of the key's SHA-256.
+//
+//	jobo:{key-FP}:budget:open            hash, what is reserved: id to JSON
+//	jobo:{key-FP}:budget:wallet          hash of balance, at and settled (all that ever was)
+//	jobo:{key-FP}:budget:day:2006-01-02  hash, credits spent by feed
+//	jobo:{key-FP}:budget:month:2006-01   hash, the same
+//	jobo:{key-FP}:budget:run:RUN         hash, the same
+//
+// Days are in UTC and those of the callers' clocks. After their last change the
+// keys are kept for 41, 100, 3, 70 and 100 days.
+//
+// A reservation counts as spent until it is settled or its day is over, also if
+// its process died: a crash makes the day's allowance smaller and never larger.
+// It is listed for 40 days or until somebody settles it, which moves its cost to
+// the day it was made on.
+//
+// Where Redis lost the counters, each feed brings back its own share from its
+// checkpoint, with its next request. What is lost are the shares of feeds that
+// do not ask, and what was reserved. So a limit may be passed by that much
+// after a wipe; nothing else depends on these keys. A value that is not of
+// these scripts is a *CorruptError and stops the buying, because to guess would
+// be to spend.
+//
+// The balance is the last one that the feed reported, less what was settled
+// since without a report. Answers may overtake each other, so a report that may
+// be older than the balance is believed only as far as it cannot be too high.
+// While the floor forbids every purchase, nobody is told that the wallet was
+// filled: Settle without a purchase overwrites the balance.
+//
 // # Scripts
 //
 // Each change is one Lua script (folder scripts), so that nothing comes between
 // its look and its write. Each may run twice with the effect of once, because
 // the client sends a call again when the reply to it was lost: an acquisition
-// knows its owner by a nonce, a put its operation by its id.
+// knows its owner by a nonce, a put its operation by its id, a reservation its
+// grant by the id that the caller made up.
 //
 // A put moves the copy forward only: its fence must not be lower than the one
 // that stands there, and its sequence number must be higher. A repair, right
@@ -66,8 +103,9 @@
 //
 // This user is enough, for one feed:
 //
-//	ACL SETUSER jobo on >PASSWORD ~jobo:{FEED}:*
-//	  +client|setname +ping +eval +evalsha +get +set +del +incr +pexpire +pttl +hset +hmget +hgetall
+//	ACL SETUSER jobo on >PASSWORD ~jobo:{FEED}:* ~jobo:{key-*}:*
+//	  +client|setname +ping +eval +evalsha +get +set +del +incr +pexpire +pttl +hset +hmget +hgetall +hdel
 //
-// A cluster asks for +cluster|slots besides.
+// A cluster asks for +cluster|slots besides. Diagnose says more with +info +time
+// +config|get, and does without.
 package checkpoint

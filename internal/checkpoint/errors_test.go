@@ -21,6 +21,7 @@ func TestErrorsSayWhatToKnow(t *testing.T) {
 			Err: checkpoint.ErrStale, Fence: 2, Seq: 5, Op: "o",
 		},
 		"key k is corrupt: not a hash (it is safe to delete it)":                &checkpoint.CorruptError{Key: "k", Reason: "not a hash"},
+		"key k is corrupt: not a hash (mend or delete it; money is lost)":       &checkpoint.CorruptError{Key: "k", Reason: "not a hash", Loses: "money is lost"},
 		"lease lost (since 2026-11-24T10:00:00Z)":                               &checkpoint.LostError{Err: checkpoint.ErrLost, Since: since},
 		"lease given up: not renewed in time (since 2026-11-24T10:00:00Z): EOF": &checkpoint.LostError{Err: checkpoint.ErrExpired, Since: since, Cause: io.EOF},
 		"redis at h:1: connection refused; check that it runs (EOF)": &checkpoint.UnavailableError{

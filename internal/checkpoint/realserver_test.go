@@ -117,7 +117,7 @@ func do(t *testing.T, c *redis.Client, args ...any) {
 
 // rights are those that the package comment names.
 func rights() []string {
-	return strings.Fields("+client|setname +ping +eval +evalsha +get +set +del +incr +pexpire +pttl +hset +hmget +hgetall")
+	return strings.Fields("+client|setname +ping +eval +evalsha +get +set +del +incr +pexpire +pttl +hset +hmget +hgetall +hdel")
 }
 
 func TestTheDocumentedRightsAreEnoughAndNoneIsTooMany(t *testing.T) {
@@ -129,7 +129,7 @@ func TestTheDocumentedRightsAreEnoughAndNoneIsTooMany(t *testing.T) {
 	}
 	grant := func(rights []string) {
 		t.Helper()
-		args := []any{"ACL", "SETUSER", "jobo", "reset", "on", ">hunter2", "~jobo:{career-sites}:*"}
+		args := []any{"ACL", "SETUSER", "jobo", "reset", "on", ">hunter2", "~jobo:{career-sites}:*", "~jobo:{key-*}:*"}
 		for _, right := range rights {
 			args = append(args, right)
 		}
@@ -178,7 +178,13 @@ func tryAll(t *testing.T, url string) error {
 		func() error { return s.Renew(t.Context(), "a", token, time.Minute) },
 		func() error { _, err := s.Get(t.Context()); return err },
 		func() error { return s.Release(t.Context(), "a", token) },
+		func() error { _, err := s.Peek(t.Context()); return err },
 	} {
+		if err := call(); err != nil {
+			return err
+		}
+	}
+	for _, call := range spending(t, s.Account(secret.New("hunter2"))) {
 		if err := call(); err != nil {
 			return err
 		}
@@ -236,12 +242,17 @@ func TestARealCluster(t *testing.T) {
 		info, err := c.ClusterInfo(t.Context()).Result()
 		return err == nil && strings.Contains(info, "cluster_state:ok")
 	})
-	args := []any{"ACL", "SETUSER", "jobo", "on", ">hunter2", "~jobo:{career-sites}:*"}
+	args := []any{"ACL", "SETUSER", "jobo", "on", ">hunter2", "~jobo:{career-sites}:*", "~jobo:{key-*}:*"}
 	for _, right := range append(rights(), "+cluster|slots") {
 		args = append(args, right)
 	}
 	do(t, c, args...)
-	takeOver(t, mustOpen(t, "redis+cluster://jobo:hunter2@127.0.0.1:"+port))
+	s := mustOpen(t, "redis+cluster://jobo:hunter2@127.0.0.1:"+port)
+	takeOver(t, s)
+	spend(t, s.Account(secret.New("hunter2")))
+	if d, err := s.Diagnose(t.Context()); err != nil || d.Version != checkpoint.Unknown {
+		t.Errorf("diagnosis without the rights: got %+v, %v, want nothing known", d, err)
+	}
 }
 
 func TestARealFailOverMovesTheLease(t *testing.T) {

@@ -20,11 +20,32 @@ var (
 	putLua string
 	//go:embed scripts/repair.lua
 	repairLua string
+
+	// budgetLua is what the scripts of the budgets begin with.
+	//go:embed scripts/budget.lua
+	budgetLua string
+	//go:embed scripts/reserve.lua
+	reserveLua string
+	//go:embed scripts/settle.lua
+	settleLua string
+	//go:embed scripts/lose.lua
+	loseLua string
+	//go:embed scripts/totals.lua
+	totalsLua string
 )
 
 // scripts are called by their digest; a server that does not know it, such as
 // one that was started anew, is sent the text.
-type scripts struct{ acquire, renew, release, put, repair *redis.Script }
+type scripts struct {
+	acquire, renew, release, put, repair *redis.Script
+	reserve, settle, lose, totals        *budgetScript
+}
+
+// budgetScript is a script of the budgets; reply is how much it answers.
+type budgetScript struct {
+	*redis.Script
+	reply int
+}
 
 func newScripts() scripts {
 	return scripts{
@@ -33,5 +54,13 @@ func newScripts() scripts {
 		release: redis.NewScript(releaseLua),
 		put:     redis.NewScript(putLua),
 		repair:  redis.NewScript(repairLua),
+		reserve: newBudgetScript(reserveLua, 7),
+		settle:  newBudgetScript(settleLua, 1),
+		lose:    newBudgetScript(loseLua, 1),
+		totals:  newBudgetScript(totalsLua, 7),
 	}
+}
+
+func newBudgetScript(text string, reply int) *budgetScript {
+	return &budgetScript{Script: redis.NewScript(budgetLua + text), reply: reply}
 }

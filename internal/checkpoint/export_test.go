@@ -1,0 +1,4 @@
+package checkpoint
+
+// BudgetKeys tells tests where an account is.
+var BudgetKeys = budgetKeys
