@@ -15,7 +15,7 @@ import (
 // sources resolves a flag that was not given on the command line: from the
 // environment, then from the YAML file.
 type sources struct {
-	getenv func(string) string
+	lookup func(string) (string, bool)
 	file   map[string]string // by canonical name
 }
 
@@ -25,14 +25,16 @@ var _ kong.Resolver = (*sources)(nil)
 func (s *sources) Validate(*kong.Application) error { return nil }
 
 // Resolve implements kong.Resolver. A variable or a key that is set to nothing
-// counts as not set, as in a compose file that passes on what may be missing.
+// counts as not set, as in a compose file that passes on what may be missing,
+// unless the setting has a meaning for nothing.
 func (s *sources) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	counts := func(value string, set bool) bool { return set && (value != "" || flag.Tag.Has("empty")) }
 	for _, env := range flag.Envs {
-		if value := s.getenv(env); value != "" {
+		if value, set := s.lookup(env); counts(value, set) {
 			return value, nil
 		}
 	}
-	if value := s.file[canonical(flag.Name)]; value != "" {
+	if value, set := s.file[canonical(flag.Name)]; counts(value, set) {
 		return value, nil
 	}
 	if len(flag.Envs) > 0 {

@@ -2,7 +2,10 @@ package app
 
 import (
 	"io"
+	stdlog "log"
 	"os"
+	"regexp"
+	"strings"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -38,7 +41,38 @@ func (l Log) New(out io.Writer) *zap.Logger {
 	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(out)), level))
 }
 
-func terminal(out io.Writer) bool {
-	f, ok := out.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+// fder is what a terminal has and what stands in front of one passes on.
+type fder interface{ Fd() uintptr }
+
+var _ fder = (*os.File)(nil)
+
+// terminal reports whether what is written to out, or read from it, is a
+// person's terminal.
+func terminal(out any) bool {
+	f, ok := out.(fder)
+	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a descriptor is a small number
+}
+
+// captureStandardLog sends to log what the standard library logs by itself, such
+// as a connection that its HTTP server gave up, and returns how to end that.
+func captureStandardLog(log *zap.Logger) (restore func()) {
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(standardLog{log.Named("go")})
+	return func() {
+		stdlog.SetFlags(stdlog.LstdFlags)
+		stdlog.SetOutput(os.Stderr)
+	}
+}
+
+// standardLog is the output of the standard library's logger.
+type standardLog struct{ log *zap.Logger }
+
+// quoted is what the library repeats of a peer's bytes: they may be our own API
+// key that a server sends back.
+var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+
+// Write implements io.Writer: one call is one message.
+func (s standardLog) Write(line []byte) (int, error) {
+	s.log.Warn(quoted.ReplaceAllString(strings.TrimSpace(string(line)), `"..."`))
+	return len(line), nil
 }

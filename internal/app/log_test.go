@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/json"
 	"errors"
+	stdlog "log"
 	"os"
 	"regexp"
 	"strings"
@@ -91,7 +92,42 @@ func TestATerminalIsATerminal(t *testing.T) {
 		t.Skipf("no terminal to open: %v", err)
 	}
 	defer func() { _ = tty.Close() }()
-	if !terminal(tty) {
+	if !terminal(tty) || !terminal(newScreen(tty, Log{}, environment{}.lookup)) {
 		t.Error("a terminal counts as none")
+	}
+	if terminal(newScreen(regular, Log{}, environment{}.lookup)) || terminal(newScreen(new(strings.Builder), Log{}, environment{}.lookup)) {
+		t.Error("a screen before a file or a buffer counts as a terminal")
+	}
+	for name, c := range map[string]struct {
+		env  environment
+		log  Log
+		want bool
+	}{
+		"a terminal":       {nil, Log{Format: "auto"}, true},
+		"a build":          {environment{"CI": "true"}, Log{}, false},
+		"a dumb one":       {environment{"TERM": "dumb"}, Log{}, false},
+		"lines for a tool": {nil, Log{Format: "json"}, false},
+	} {
+		if got := newScreen(tty, c.log, c.env.lookup).person; got != c.want {
+			t.Errorf("%s: a bar for a person %t, want %t", name, got, c.want)
+		}
+	}
+}
+
+// Not parallel: the standard library has one logger.
+func TestTheStandardLibraryLogsThroughOurs(t *testing.T) {
+	var out strings.Builder
+	restore := captureStandardLog(Log{Format: "json"}.New(&out))
+	stdlog.Printf("http: connection starting with %q; err=%v", "X-Api-Key: "+canary+`" more`, "EOF")
+	restore()
+	var got map[string]string
+	if err := json.Unmarshal([]byte(out.String()), &got); err != nil {
+		t.Fatalf("%q: %v", out.String(), err)
+	}
+	if got["level"] != "warn" || got["msg"] != `http: connection starting with "..."; err=EOF` {
+		t.Errorf("got %v, want a warning without what was quoted", got)
+	}
+	if _, ours := stdlog.Writer().(standardLog); ours {
+		t.Error("the standard library still logs through ours")
 	}
 }

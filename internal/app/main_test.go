@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// environment is what Env.Getenv sees.
+// environment is what Env.LookupEnv sees.
 type environment map[string]string
 
 // with returns a copy that has more.
@@ -27,13 +27,19 @@ func (e environment) with(more environment) environment {
 // keyed is the least that a sync needs.
 func keyed() environment { return environment{"JOBO_API_KEY": "any-key"} }
 
+// lookup implements Env.LookupEnv.
+func (e environment) lookup(name string) (string, bool) {
+	value, set := e[name]
+	return value, set
+}
+
 // parse reads a command line and returns what it means.
 func parse(e environment, args ...string) (Producer, error) {
-	_, config, err := parseProducer(Env{
-		Args: args, Getenv: func(name string) string { return e[name] },
-		Stdout: new(bytes.Buffer), Stderr: new(bytes.Buffer),
-	})
-	return config, err
+	c, err := parseProducer(Env{Args: args, LookupEnv: e.lookup, Stdout: new(bytes.Buffer), Stderr: new(bytes.Buffer)})
+	if err != nil {
+		return Producer{}, err
+	}
+	return c.config, nil
 }
 
 // mustParse is parse where nothing is wrong.
@@ -56,7 +62,7 @@ type outcome struct {
 func run(ctx context.Context, e environment, args ...string) outcome {
 	var stdout, stderr bytes.Buffer
 	code := RunProducer(ctx, Env{
-		Args: args, Getenv: func(name string) string { return e[name] },
+		Args: args, LookupEnv: e.lookup, Stdin: new(bytes.Buffer),
 		Stdout: &stdout, Stderr: &stderr, Version: "v1.2.3",
 	})
 	return outcome{code, stdout.String(), stderr.String()}

@@ -1,124 +1,175 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"go.uber.org/zap"
+
+	"github.com/careerstream/careerstream/internal/secret"
 )
 
 // Env is what a process has around it: the mains pass the real ones, tests
 // their own.
 type Env struct {
-	Args           []string // without the program's name
+	Args []string // without the program's name
+	// Getenv returns a variable of the environment, empty where it is not set.
+	// LookupEnv is asked instead if it is there: it tells a variable that is set
+	// to nothing from one that is not, which LISTEN wants to know.
 	Getenv         func(string) string
+	LookupEnv      func(string) (string, bool)
+	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Version        string
+	// Hangup, if set, begins to listen for a request to read secrets again
+	// (SIGHUP). It is called by verbs that heed one; in all others the signal
+	// keeps its usual meaning, and a closed terminal ends them.
+	Hangup func() <-chan struct{}
 }
 
-// producerCLI is the command line of the producer: the verbs, and the settings
-// that all of them share.
-type producerCLI struct {
-	settings
-
-	Sync    syncVerb    `cmd:"" help:"Make one run: the backfill first, later what changed since; then exit. For cron."`
-	Version versionVerb `cmd:"" help:"Print the version."`
+// lookup returns a variable and whether it is set, as far as that is known.
+func (e Env) lookup(name string) (string, bool) {
+	if e.LookupEnv != nil {
+		return e.LookupEnv(name)
+	}
+	value := e.Getenv(name)
+	return value, value != ""
 }
 
-type (
-	syncVerb    struct{}
-	versionVerb struct{}
-)
+// Process is what a verb that works for long has beside its configuration.
+type Process struct {
+	Log *zap.Logger
+	// Out is where progress is shown; see newReporter.
+	Out io.Writer
+	// Hangup receives a value when secrets are to be read again; nil never does.
+	Hangup  <-chan struct{}
+	Version string
+	// ReloadKey reads the API key again from its file, and fails rather than to
+	// return no key; nil means that it came from no file.
+	ReloadKey func() (secret.String, error)
+}
 
-const producerHelp = `Moves the career sites feed into Kafka: every row bought once and delivered once.
-
-Each setting is a flag, an environment variable and a key of the YAML file; the flag wins, then the environment, then the file.
-
-Exit codes: 0 done or stopped by a signal; 1 failed; 2 wrong usage or configuration; 3 paused by the wallet, state kept; 4 refused to spend; 5 another instance holds the lease.`
+// ResetWish is what state reset is asked for: exactly one of its members is set.
+type ResetWish struct {
+	// Backfill buys everything again, KeepWatermark goes on from the watermark
+	// there is with the filters that are set.
+	Backfill, KeepWatermark bool
+	// Watermark goes on from this instant.
+	Watermark *time.Time
+}
 
 // RunProducer runs the producer until it is done or ctx ends, and returns the
 // exit code of the process. What it has to say about a failure it says on
 // env.Stderr, once.
 func RunProducer(ctx context.Context, env Env) int {
-	verb, config, err := parseProducer(env)
-	if err != nil || verb == "" {
-		return report(env.Stderr, "producer", err)
+	c, err := parseProducer(env)
+	if err == nil && c != nil {
+		err = c.run(ctx, env)
 	}
-	if verb == "version" {
-		fmt.Fprintln(env.Stdout, "producer", env.Version)
-		return ExitDone
-	}
-	log := config.Log.New(env.Stderr)
-	result, err := Sync(ctx, config, log)
-	if ctx.Err() != nil && result.Dropped == 0 && result.UnknownTries == 0 && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
-		err = nil // stopped before there was anything in hand
-	}
-	_ = log.Sync() // fails on a terminal, where there is nothing to flush
 	return report(env.Stderr, "producer", err)
 }
 
-// parseProducer returns the verb and the configuration; an empty verb means that
-// help was asked for and given. Its errors are *UsageError.
-func parseProducer(env Env) (verb string, _ Producer, err error) {
-	var cli producerCLI
-	source := &sources{getenv: env.Getenv}
-	helped := false
-	parser, err := kong.New(&cli,
-		kong.Name("producer"), kong.Description(producerHelp),
-		kong.Writers(env.Stdout, env.Stderr), kong.Resolvers(source),
-		kong.Exit(func(int) { helped = true }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 120}),
-		kong.ValueFormatter(helpText), kong.NamedMapper("switch", switchMapper{}), kong.NamedMapper("secret", secretMapper{}),
-	)
-	if err != nil {
-		return "", Producer{}, fmt.Errorf("command line of the producer: %w", err)
+// run does what the verb says.
+func (c *command) run(ctx context.Context, env Env) error {
+	switch c.verb {
+	case "version":
+		fmt.Fprintln(env.Stdout, "producer", env.Version)
+		return nil
+	case "settings":
+		return printSettings(env.Stdout, c.model)
+	case "completion":
+		return printCompletion(env.Stdout, c.model, c.cli.Shell.Shell)
 	}
-	problems := source.open(env, parser)
-	if len(env.Args) == 0 && len(problems) == 0 {
-		return "", Producer{}, &UsageError{Problems: []error{errors.New("no verb given: expected one of sync, version; producer --help shows them with all settings")}}
+	out := newScreen(env.Stderr, c.config.Log, env.lookup)
+	log := c.config.Log.New(out)
+	defer captureStandardLog(log)()
+	defer func() { _ = log.Sync() }() // fails on a terminal, where there is nothing to flush
+	switch c.verb {
+	case "run", "sync":
+		return c.buy(ctx, env, Process{Log: log, Out: out, Version: env.Version, ReloadKey: c.cli.reloadKey()})
 	}
-	kctx, err := parser.Parse(env.Args)
-	if helped {
-		return "", Producer{}, nil
+	err := c.desk(ctx, env)
+	if err != nil && ctx.Err() != nil && interrupted(ctx, err) {
+		return fmt.Errorf("%s was stopped before it was done: %w", c.verb, err)
 	}
-	if err != nil {
-		return "", Producer{}, &UsageError{Problems: append(problems, fmt.Errorf("%w; producer --help shows verbs and settings", err))}
-	}
-	verb = strings.Fields(kctx.Command())[0]
-	if verb == "version" {
-		return verb, Producer{}, nil
-	}
-	config, err := cli.config(true)
-	if usage, ok := err.(*UsageError); ok { //nolint:errorlint // config returns this type itself
-		problems = append(problems, usage.Problems...)
-	}
-	if len(problems) > 0 {
-		return "", Producer{}, &UsageError{Problems: problems}
-	}
-	return verb, config, nil
+	return err
 }
 
-// helpText is the help of one flag: what it is, its default and its name in the
-// environment. The default is what the program has, never what is set.
-func helpText(value *kong.Value) string {
-	text := value.Help
-	if value.HasDefault {
-		text += " Default " + value.Default + "."
+// buy runs the verbs that spend money.
+func (c *command) buy(ctx context.Context, env Env, p Process) error {
+	if c.verb == "run" {
+		if env.Hangup != nil {
+			p.Hangup = env.Hangup()
+		}
+		err := Run(ctx, c.config, p)
+		if interrupted(ctx, err) {
+			return nil
+		}
+		return err
 	}
-	if len(value.Tag.Envs) > 0 {
-		text += " ($" + value.Tag.Envs[0] + ")"
+	result, err := Sync(ctx, c.config, p.Log)
+	if interrupted(ctx, err) && result.Dropped == 0 && result.UnknownTries == 0 {
+		return nil // stopped before there was anything in hand
 	}
-	return text
+	return err
+}
+
+// interrupted reports whether err is no more than the end of ctx.
+func interrupted(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx)))
+}
+
+// desk runs the verbs that an operator looks and steers with.
+func (c *command) desk(ctx context.Context, env Env) error {
+	state := c.cli.State
+	switch c.verb {
+	case "plan":
+		return Plan(ctx, c.config, env.Stdout)
+	case "status":
+		return Status(ctx, c.config, c.cli.Status.Output, env.Stdout)
+	case "state show":
+		return StateShow(ctx, c.config, state.Show.Output, env.Stdout)
+	case "state export":
+		return StateExport(ctx, c.config, env.Stdout, env.Stderr)
+	case "state import":
+		return importState(ctx, env, c.config, state.Import)
+	case "state reset":
+		return StateReset(ctx, c.config, c.wish, confirm(env, state.Reset.Yes), env.Stderr)
+	case "topics apply":
+		return TopicsPlan(ctx, c.config, !c.cli.Topics.Apply.DryRun, env.Stdout)
+	case "topics check":
+		return TopicsPlan(ctx, c.config, false, env.Stdout)
+	case "check":
+		return Check(ctx, c.config, env.Stdout)
+	}
+	return fmt.Errorf("no such verb: %s", c.verb) // the grammar has one that this lacks
+}
+
+// importState reads the file that is named, or standard input.
+func importState(ctx context.Context, env Env, c Producer, v importVerb) error {
+	in := env.Stdin
+	if name := cmp.Or(v.File, "-"); name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return &UsageError{Problems: []error{fmt.Errorf("state import: %w: expected the file that state export wrote", err)}}
+		}
+		defer file.Close()
+		in = file
+	}
+	return StateImport(ctx, c, in, confirm(env, v.Yes), env.Stderr)
 }
 
 // open reads the YAML file if one is named. It has to look for the name by
 // itself: the file must be there before the flags are resolved.
 func (s *sources) open(env Env, parser *kong.Kong) []error {
-	path := env.Getenv("CONFIG")
+	path, _ := env.lookup("CONFIG")
 	for i, arg := range env.Args {
 		if value, ok := strings.CutPrefix(arg, "--config="); ok {
 			path = value

@@ -2,7 +2,9 @@ package app
 
 // settings are the producer's settings as text: flag, environment variable and
 // YAML key have the same name. They are text so that one pass can judge all of
-// them and report every mistake at once, with what was given.
+// them and report every mistake at once, with what was given. An empty text is
+// not set, except where the tag empty says what it means; the tag complete has
+// what a shell proposes.
 type settings struct {
 	Config string `help:"YAML file with settings, by the names of the flags or of the environment." placeholder:"FILE" env:"CONFIG"`
 
@@ -14,6 +16,9 @@ type settings struct {
 	FeedRateLimit  string `name:"feed-rate-limit" env:"FEED_RATE_LIMIT" default:"120/m,5000/h,50000/d" placeholder:"LIMITS" help:"Requests in any minute, hour and day, or off." group:"Feed"`
 	BatchSize      string `name:"batch-size" env:"BATCH_SIZE" default:"50" placeholder:"ROWS" help:"Rows a page, 1 to 50." group:"Feed"`
 	SyncOverlap    string `name:"sync-overlap" env:"SYNC_OVERLAP" default:"15m" placeholder:"DURATION" help:"How far before the watermark an incremental run begins." group:"Feed"`
+	SyncInterval   string `name:"sync-interval" env:"SYNC_INTERVAL" default:"6h" placeholder:"DURATION" help:"Pause between the syncs of run." group:"Feed"`
+	Prefetch       string `name:"prefetch" env:"PREFETCH" default:"0" placeholder:"PAGES" help:"Pages bought while earlier ones commit, 0 to 16; each is one more that a crash may buy again." group:"Feed"`
+	Windows        string `name:"backfill-windows" env:"BACKFILL_WINDOWS" default:"0" placeholder:"N" help:"Windows of discovered_at that a backfill is cut into and that are paged at the same time, up to 64; 0: not cut." group:"Feed"`
 
 	FilterIndustries       string `name:"filter-industries" env:"FILTER_INDUSTRIES" placeholder:"A,B" help:"Industry tags, any of them." group:"Filters"`
 	FilterCompanySizes     string `name:"filter-company-sizes" env:"FILTER_COMPANY_SIZES" placeholder:"A,B" help:"Bands, such as 11-50." group:"Filters"`
@@ -26,8 +31,16 @@ type settings struct {
 	FilterDiscoveredAfter  string `name:"filter-discovered-after" env:"FILTER_DISCOVERED_AFTER" placeholder:"TIME" help:"Discovered at or after this instant." group:"Filters"`
 	FilterDiscoveredBefore string `name:"filter-discovered-before" env:"FILTER_DISCOVERED_BEFORE" placeholder:"TIME" help:"Discovered before this instant." group:"Filters"`
 
+	CreditsPerRow       string `name:"credits-per-row" env:"CREDITS_PER_ROW" default:"50" placeholder:"N" help:"Price of a row until the feed says what it takes; 1000 credits are USD 1." group:"Money"`
+	CreditsMaxPerRun    string `name:"credits-max-per-run" env:"CREDITS_MAX_PER_RUN" placeholder:"N" help:"Most credits that one run spends; no limit if empty." group:"Money"`
+	CreditsMaxPerDay    string `name:"credits-max-per-day" env:"CREDITS_MAX_PER_DAY" placeholder:"N" help:"Most that all processes of the API key spend in a day (UTC)." group:"Money"`
+	CreditsMaxPerMonth  string `name:"credits-max-per-month" env:"CREDITS_MAX_PER_MONTH" placeholder:"N" help:"Most that all processes of the API key spend in a month (UTC)." group:"Money"`
+	CreditsMinBalance   string `name:"credits-min-balance" env:"CREDITS_MIN_BALANCE" default:"0" placeholder:"N" help:"Credits that stay in the wallet." group:"Money"`
+	CreditsWarnBalance  string `name:"credits-warn-balance" env:"CREDITS_WARN_BALANCE" placeholder:"N" help:"Warn once when the wallet falls below this; never if empty." group:"Money"`
+	WalletProbeInterval string `name:"wallet-probe-interval" env:"WALLET_PROBE_INTERVAL" default:"15m" placeholder:"DURATION" help:"How often run tries again while the wallet or a budget pauses it." group:"Money"`
+
 	KafkaBrokers          string `name:"kafka-brokers" env:"KAFKA_BROKERS" default:"localhost:9092" placeholder:"HOST:PORT,..." help:"Brokers to find the cluster by." group:"Kafka"`
-	KafkaSASLMechanism    string `name:"kafka-sasl-mechanism" env:"KAFKA_SASL_MECHANISM" placeholder:"NAME" help:"PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512." group:"Kafka"`
+	KafkaSASLMechanism    string `name:"kafka-sasl-mechanism" env:"KAFKA_SASL_MECHANISM" placeholder:"NAME" complete:"PLAIN,SCRAM-SHA-256,SCRAM-SHA-512" help:"PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512." group:"Kafka"`
 	KafkaSASLUsername     string `name:"kafka-sasl-username" env:"KAFKA_SASL_USERNAME" placeholder:"NAME" help:"User for SASL." group:"Kafka"`
 	KafkaSASLPassword     string `type:"secret" name:"kafka-sasl-password" env:"KAFKA_SASL_PASSWORD" placeholder:"SECRET" help:"Password for SASL; better by file or environment." group:"Kafka"`
 	KafkaSASLPasswordFile string `name:"kafka-sasl-password-file" env:"KAFKA_SASL_PASSWORD_FILE" placeholder:"FILE" help:"File that holds the password." group:"Kafka"`
@@ -47,6 +60,8 @@ type settings struct {
 	RedisURLFile string `name:"redis-url-file" env:"REDIS_URL_FILE" placeholder:"FILE" help:"File that holds the URL, for one with a password." group:"Redis"`
 	LeaseTTL     string `name:"lease-ttl" env:"LEASE_TTL" default:"15s" placeholder:"DURATION" help:"After this long without a renewal another instance takes over." group:"Redis"`
 
-	LogLevel  string `name:"log-level" env:"LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error." group:"Log"`
-	LogFormat string `name:"log-format" env:"LOG_FORMAT" default:"auto" placeholder:"FORMAT" help:"console, json, or auto: console on a terminal." group:"Log"`
+	Listen string `name:"listen" env:"LISTEN" default:":9090" placeholder:"HOST:PORT" empty:"off" help:"Where run serves /metrics, /livez, /readyz and /status; off or nothing: nowhere." group:"Sight"`
+
+	LogLevel  string `name:"log-level" env:"LOG_LEVEL" default:"info" placeholder:"LEVEL" complete:"debug,info,warn,error" help:"debug, info, warn or error." group:"Sight"`
+	LogFormat string `name:"log-format" env:"LOG_FORMAT" default:"auto" placeholder:"FORMAT" complete:"auto,console,json" help:"console, json, or auto: console on a terminal." group:"Sight"`
 }

@@ -31,10 +31,21 @@ func samples(t *testing.T) map[string]sample {
 		"FEED_RATE_LIMIT":   {"1/m", "2/h", "3/d", "120/m,5000/h,50000/d", func(p Producer) any { return p.Limits }, nil},
 		"BATCH_SIZE":        {"1", "2", "3", "50", func(p Producer) any { return p.BatchSize }, nil},
 		"SYNC_OVERLAP":      {"1s", "2s", "3s", "15m0s", func(p Producer) any { return p.Overlap }, nil},
+		"SYNC_INTERVAL":     {"1s", "2s", "3s", "6h0m0s", func(p Producer) any { return p.Interval }, nil},
+		"PREFETCH":          {"1", "2", "16", "0", func(p Producer) any { return p.Prefetch }, nil},
+		"BACKFILL_WINDOWS":  {"1", "2", "64", "0", func(p Producer) any { return p.Windows }, nil},
+
+		"CREDITS_PER_ROW":       {"1", "2", "3", "50", func(p Producer) any { return p.Budget.PerRow }, nil},
+		"CREDITS_MAX_PER_RUN":   {"51", "52", "53", "-1", func(p Producer) any { return p.Budget.PerRun }, nil},
+		"CREDITS_MAX_PER_DAY":   {"51", "52", "53", "-1", func(p Producer) any { return p.Budget.PerDay }, nil},
+		"CREDITS_MAX_PER_MONTH": {"51", "52", "53", "-1", func(p Producer) any { return p.Budget.PerMonth }, nil},
+		"CREDITS_MIN_BALANCE":   {"1", "2", "3", "0", func(p Producer) any { return p.Budget.MinBalance }, nil},
+		"CREDITS_WARN_BALANCE":  {"1", "2", "3", "-1", func(p Producer) any { return p.Budget.WarnBalance }, nil},
+		"WALLET_PROBE_INTERVAL": {"1s", "2s", "3s", "15m0s", func(p Producer) any { return p.WalletProbe }, nil},
 
 		"FILTER_INDUSTRIES":        {"f", "e", "y", "", func(p Producer) any { return strings.Join(p.Filters.Industries, ",") }, nil},
 		"FILTER_COMPANY_SIZES":     {"f", "e", "y", "", func(p Producer) any { return strings.Join(p.Filters.CompanySizes, ",") }, nil},
-		"FILTER_COUNTRY_CODES":     {"f", "e", "y", "", func(p Producer) any { return strings.Join(p.Filters.CountryCodes, ",") }, nil},
+		"FILTER_COUNTRY_CODES":     {"FR", "ES", "YE", "", func(p Producer) any { return strings.Join(p.Filters.CountryCodes, ",") }, nil},
 		"FILTER_FUNDING_STAGES":    {"f", "e", "y", "", func(p Producer) any { return strings.Join(p.Filters.FundingStages, ",") }, nil},
 		"FILTER_COMPANY_TYPES":     {"f", "e", "y", "", func(p Producer) any { return strings.Join(p.Filters.CompanyTypes, ",") }, nil},
 		"FILTER_FOUNDED_AFTER":     {"1999", "2001", "2002", "", func(p Producer) any { return given(p.Filters.FoundedAfter) }, nil},
@@ -63,9 +74,15 @@ func samples(t *testing.T) map[string]sample {
 		"REDIS_URL":      {"redis://f", "rediss://e", "unix:///y", "redis://localhost:6379/0", func(p Producer) any { return p.RedisURL.Reveal() }, nil},
 		"REDIS_URL_FILE": {"redis://f", "redis://e", "redis://y", "redis://localhost:6379/0", func(p Producer) any { return p.RedisURL.Reveal() }, nil},
 		"LEASE_TTL":      {"1s", "2s", "3s", "15s", func(p Producer) any { return p.LeaseTTL }, nil},
+		"LISTEN":         {":1", "e:2", "127.0.0.1:0", ":9090", func(p Producer) any { return p.Listen }, nil},
 		"LOG_LEVEL":      {"debug", "warn", "error", "info", func(p Producer) any { return p.Log.Level }, nil},
 		"LOG_FORMAT":     {"console", "json", "console", "auto", func(p Producer) any { return p.Log.Format }, nil},
 	}
+}
+
+// short is a default as a person writes it: a duration without what is zero.
+func short(def string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(def, "0s"), "0m")
 }
 
 func given[T any](p *T) any {
@@ -112,6 +129,9 @@ func TestFlagWinsThenEnvironmentThenFileThenDefault(t *testing.T) {
 			check("flag and file", s.flag, s.needs(name), flag, config)
 			check("environment and file", s.env, env, config)
 			check("file", s.file, s.needs(name), config)
+			if name == "LISTEN" {
+				return // for which nothing has a meaning
+			}
 			check("a variable that is set to nothing, and the file", s.file, s.needs(name).with(environment{name: ""}), config)
 			if strings.HasPrefix(name, "JOBO_API_KEY") || s.with != nil {
 				return // it has no default, and without it something else is wrong
@@ -140,7 +160,7 @@ func TestEverySettingHasOneNameInThreeForms(t *testing.T) {
 		if name, ok := field.Tag.Lookup("name"); ok && name != strings.ReplaceAll(strings.ToLower(env), "_", "-") {
 			t.Errorf("%s is the flag --%s, want the same name", env, name)
 		}
-		if got, ok := field.Tag.Lookup("default"); ok && got != strings.TrimSuffix(s.def, "0s") {
+		if got, ok := field.Tag.Lookup("default"); ok && got != short(s.def) {
 			t.Errorf("%s has the default %q, want %q", env, got, s.def)
 		}
 		if help := field.Tag.Get("help"); help == "" || !strings.HasSuffix(help, ".") {
@@ -158,7 +178,33 @@ func TestEverySettingHasOneNameInThreeForms(t *testing.T) {
 	}
 }
 
-// Only Env.Getenv says what the environment is.
+// Nothing is a value here: it turns the server off.
+func TestListenIsOffWhereItIsSetToNothing(t *testing.T) {
+	t.Parallel()
+	config := func(line string) string { return "--config=" + file(t, "settings.yaml", line+"\n") }
+	for name, c := range map[string]struct {
+		env  environment
+		args []string
+		want string
+	}{
+		"not set":                 {nil, nil, ":9090"},
+		"the word":                {environment{"LISTEN": "OFF"}, nil, ""},
+		"a variable":              {environment{"LISTEN": ""}, nil, ""},
+		"a flag":                  {nil, []string{"--listen="}, ""},
+		"a flag with the word":    {nil, []string{"--listen=off"}, ""},
+		"a key":                   {nil, []string{config("listen:")}, ""},
+		"a key with quotes":       {nil, []string{config("LISTEN: ''")}, ""},
+		"a variable and a key":    {environment{"LISTEN": ""}, []string{config("listen: :1")}, ""},
+		"a flag and a variable":   {environment{"LISTEN": ""}, []string{"--listen=:1"}, ":1"},
+		"another one and nothing": {environment{"SYNC_INTERVAL": ""}, nil, ":9090"},
+	} {
+		if got := mustParse(t, keyed().with(c.env), append(c.args, "sync")...).Listen; got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// Only Env.LookupEnv says what the environment is.
 func TestTheProcessEnvironmentDoesNotLeakIn(t *testing.T) {
 	for name, s := range samples(t) {
 		t.Setenv(name, s.env)

@@ -2,11 +2,12 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"github.com/careerstream/careerstream/internal/checkpoint"
@@ -21,54 +22,115 @@ import (
 // was done beside an error too, as far as it came.
 func Sync(ctx context.Context, c Producer, log *zap.Logger) (producer.Result, error) {
 	warnings(c, log)
-	if err := c.Kafka.Check(); err != nil {
-		return producer.Result{}, &UsageError{Problems: []error{fmt.Errorf("KAFKA_TLS_CA, KAFKA_TLS_CERT or KAFKA_TLS_KEY can't be used: %w", err)}}
-	}
-	client, err := feedClient(c, log)
-	if err != nil {
-		return producer.Result{}, &UsageError{Problems: []error{err}}
-	}
-	defer client.Close()
-	store, err := checkpoint.Open(ctx, checkpoint.Config{URL: c.RedisURL, Feed: c.FeedName, Logger: log.Named("redis")})
+	p, err := assemble(ctx, c, log, sights{})
 	if err != nil {
 		return producer.Result{}, err
 	}
-	defer func() { _ = store.Close() }() // the state is written by then, a socket that will not close loses nothing
-	c.Kafka.Log = log
-	cluster, err := kafka.Open(ctx, c.Kafka)
-	if err != nil {
-		return producer.Result{}, err
-	}
-	defer cluster.Close()
-	stream, err := openStream(ctx, c, cluster, log)
-	if err != nil {
-		return producer.Result{}, err
-	}
-	loop, err := producer.New(loopOptions(c, stream), client, journal{stream}, checkpoints{Redis: store, ttl: c.LeaseTTL, log: log}, log)
-	if err != nil {
-		return producer.Result{}, err
-	}
+	defer p.close(ctx)
 	began := time.Now()
-	result, err := loop.Sync(ctx)
-	if result.Pages > 0 {
-		// Who starts this program and then a reader expects to find everything.
-		visible, cancel := context.WithTimeout(context.WithoutCancel(ctx), visibleTimeout)
-		if late := stream.Visible(visible); late != nil {
-			log.Warn("committed, and not visible to readers yet", zap.Error(late))
-		}
-		cancel()
-	}
+	result, err := p.loop.Sync(ctx)
+	p.loop.Release(ctx)
+	p.visible(ctx, result)
 	summarise(log, result, time.Since(began), err)
 	return result, err
+}
+
+// sights are what a process shows of its work.
+type sights struct {
+	metrics *producer.Metrics
+	hooks   []kgo.Hook
+	tracer  trace.TracerProvider
+}
+
+// parts are what a run is made of.
+type parts struct {
+	client  *feed.Client
+	store   *checkpoint.Redis
+	cluster *kafka.Cluster
+	stream  *kafka.Stream
+	loop    *producer.Loop
+	log     *zap.Logger
+}
+
+// assemble connects to everything and wires the loop. What is wrong with the
+// configuration comes back as a *UsageError.
+func assemble(ctx context.Context, c Producer, log *zap.Logger, s sights) (_ *parts, err error) {
+	p := &parts{log: log}
+	defer func() {
+		if err != nil {
+			p.close(ctx)
+		}
+	}()
+	if p.client, err = feedClient(c, log, s); err != nil {
+		return nil, &UsageError{Problems: []error{err}}
+	}
+	if err := p.connect(ctx, c, s); err != nil {
+		return nil, err
+	}
+	if err := p.openStream(ctx, c); err != nil {
+		return nil, err
+	}
+	options := loopOptions(c, p.stream)
+	options.Metrics = s.metrics
+	account := p.store.Account(c.Feed.Key)
+	p.loop, err = producer.New(options, p.client, journal{p.stream}, checkpoints{Redis: p.store, ttl: c.LeaseTTL, log: log}, account, log)
+	return p, err
+}
+
+// connect reaches Redis and Kafka.
+func (p *parts) connect(ctx context.Context, c Producer, s sights) (err error) {
+	if err := c.Kafka.Check(); err != nil {
+		return &UsageError{Problems: []error{fmt.Errorf("KAFKA_TLS_CA, KAFKA_TLS_CERT or KAFKA_TLS_KEY can't be used: %w", err)}}
+	}
+	p.store, err = checkpoint.Open(ctx, checkpoint.Config{URL: c.RedisURL, Feed: c.FeedName, Logger: p.log.Named("redis")})
+	if err != nil {
+		return err
+	}
+	c.Kafka.Log, c.Kafka.Hooks = p.log, s.hooks
+	p.cluster, err = kafka.Open(ctx, c.Kafka)
+	return err
+}
+
+// close gives up the connections.
+func (p *parts) close(ctx context.Context) {
+	if p.loop != nil {
+		p.loop.Release(ctx)
+	}
+	if p.cluster != nil {
+		p.cluster.Close()
+	}
+	if p.store != nil {
+		_ = p.store.Close() // the state is written by then, a socket that will not close loses nothing
+	}
+	if p.client != nil {
+		p.client.Close()
+	}
+}
+
+// visible waits until readers see what a run has committed: who starts this
+// program and then a reader expects to find everything.
+func (p *parts) visible(ctx context.Context, r producer.Result) {
+	if r.Pages == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), visibleTimeout)
+	defer cancel()
+	if late := p.stream.Visible(ctx); late != nil {
+		p.log.Warn("committed, and not visible to readers yet", zap.Error(late))
+	}
 }
 
 // drainFeed is how long a request that is under way at a stop may still take. It
 // is shorter than the loop's own limit, to leave time for the commit.
 const drainFeed = 30 * time.Second
 
-func feedClient(c Producer, log *zap.Logger) (*feed.Client, error) {
+func feedClient(c Producer, log *zap.Logger, s sights) (*feed.Client, error) {
 	c.Feed.DrainTimeout = drainFeed
+	// Each try that may be billed gets a reservation of its own: the loop tries
+	// again, not the client.
+	c.Feed.UnknownTries = 1
 	c.Feed.Observe = func(a feed.Attempt) {
+		s.metrics.Attempt(a)
 		if a.Outcome == feed.OutcomePage {
 			return
 		}
@@ -88,29 +150,38 @@ const visibleTimeout = 5 * time.Second
 // topicsTimeout bounds creating and checking the topics.
 const topicsTimeout = 30 * time.Second
 
+// specs are what the program needs its topics to be: career sites, progress, dead
+// letters.
+func (c Producer) specs() (sites, progress, letters kafka.Spec) {
+	replication := int16(c.Topics.Replication)                                                                                        //nolint:gosec // at most 100
+	sites = kafka.Spec{Name: c.Topics.CareerSites, Partitions: int32(c.Topics.Partitions), Replication: replication, Compacted: true} //nolint:gosec // at most 10,000
+	progress = kafka.Spec{Name: c.Topics.Progress, Partitions: 1, Replication: replication, Compacted: true, Single: true}
+	letters = kafka.Spec{Name: c.Topics.DeadLetters, Partitions: 1, Replication: replication}
+	return sites, progress, letters
+}
+
 // openStream creates and checks the topics of the stream.
-func openStream(ctx context.Context, c Producer, cluster *kafka.Cluster, log *zap.Logger) (*kafka.Stream, error) {
+func (p *parts) openStream(ctx context.Context, c Producer) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, topicsTimeout, fmt.Errorf("the brokers did not describe the topics within %s", topicsTimeout))
 	defer cancel()
-	replication := int16(c.Topics.Replication)                                                                                         //nolint:gosec // at most 100
-	sites := kafka.Spec{Name: c.Topics.CareerSites, Partitions: int32(c.Topics.Partitions), Replication: replication, Compacted: true} //nolint:gosec // at most 10,000
-	progress := kafka.Spec{Name: c.Topics.Progress, Partitions: 1, Replication: replication, Compacted: true, Single: true}
-	letters := kafka.Spec{Name: c.Topics.DeadLetters, Partitions: 1, Replication: replication}
-	topics, err := cluster.Ensure(ctx, c.Topics.Create, sites, progress, letters)
+	sites, progress, letters := c.specs()
+	topics, err := p.cluster.Ensure(ctx, c.Topics.Create, sites, progress, letters)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, topic := range topics {
 		if topic.Created {
-			log.Info("topic created", zap.String("topic", topic.Name), zap.Int32("partitions", topic.Partitions), zap.Strings("settings_the_broker_lacks", topic.Ignored))
+			p.log.Info("topic created", zap.String("topic", topic.Name), zap.Int32("partitions", topic.Partitions), zap.Strings("settings_the_broker_lacks", topic.Ignored))
 		}
 	}
-	return &kafka.Stream{Cluster: cluster, Feed: c.FeedName, Sites: topics[sites.Name], Progress: topics[progress.Name], DeadLetters: topics[letters.Name]}, nil
+	p.stream = &kafka.Stream{Cluster: p.cluster, Feed: c.FeedName, Sites: topics[sites.Name], Progress: topics[progress.Name], DeadLetters: topics[letters.Name]}
+	return nil
 }
 
 func loopOptions(c Producer, stream *kafka.Stream) producer.Options {
 	return producer.Options{
 		Feed: c.FeedName, Filters: c.Filters, BatchSize: c.BatchSize, Overlap: c.Overlap,
+		Prefetch: c.Prefetch, Windows: c.Windows, Budget: c.Budget.options(),
 		Topics: producer.Topics{
 			Sites: stream.Sites.Name, SitesID: stream.Sites.ID, DeadLetters: stream.DeadLetters.Name,
 			MaxRow: stream.MaxRow(), MaxDeadLetter: stream.MaxDeadLetter(),
@@ -146,6 +217,58 @@ func (j journal) Foreign(ctx context.Context, known []string) (string, error) {
 	return record.Topic + "/" + strconv.Itoa(int(record.Partition)) + " at offset " + strconv.FormatInt(record.Offset, 10), nil
 }
 
+// Newest implements producer.Log.
+func (j journal) Newest(ctx context.Context) (producer.Published, error) {
+	record, err := j.stream.Newest(ctx)
+	if err != nil || record == nil {
+		return producer.Published{}, err
+	}
+	return published(record), nil
+}
+
+// Recent implements producer.Log.
+func (j journal) Recent(ctx context.Context, since time.Time, each func(producer.Published) bool) error {
+	return j.stream.Recent(ctx, since, func(r *kgo.Record) bool { return each(published(r)) })
+}
+
+// Size implements producer.Log.
+func (j journal) Size(ctx context.Context) (int64, error) { return j.stream.Size(ctx) }
+
+// published is a record of the career-sites topic as the loop wants to see it.
+// Headers that can't be read are as good as none.
+func published(r *kgo.Record) producer.Published {
+	p := producer.Published{ID: string(r.Key), Value: r.Value}
+	for _, h := range r.Headers {
+		switch h.Key {
+		case schemas.HeaderRunID:
+			p.RunID = string(h.Value)
+		case schemas.HeaderPage:
+			p.Page, _ = strconv.ParseInt(string(h.Value), 10, 64)
+		case schemas.HeaderTime:
+			p.UpdatedAt, _ = time.Parse(time.RFC3339Nano, string(h.Value))
+		}
+	}
+	return p
+}
+
+// options are the budget as the loop wants to see it. The zero Budget sets no
+// limit.
+func (b Budget) options() producer.Budget {
+	if b == (Budget{}) {
+		return producer.Budget{}
+	}
+	bound := func(credits int64) *int64 {
+		if credits < 0 {
+			return nil
+		}
+		return &credits
+	}
+	return producer.Budget{
+		PerRow: b.PerRow, PerRun: bound(b.PerRun), PerDay: bound(b.PerDay), PerMonth: bound(b.PerMonth),
+		MinBalance: max(b.MinBalance, 0), WarnBalance: bound(b.WarnBalance),
+	}
+}
+
 // checkpoints is the store in Redis with the lease that this program keeps on it.
 type checkpoints struct {
 	*checkpoint.Redis
@@ -173,13 +296,16 @@ func summarise(log *zap.Logger, r producer.Result, took time.Duration, err error
 	fields := []zap.Field{
 		zap.String("run_id", r.Progress.RunID), zap.String("mode", string(r.Progress.Mode)),
 		zap.Int64("pages", r.Pages), zap.Int64("rows", r.Rows), zap.Int64("dead_letters", r.DeadLetters),
-		zap.Int64("credits", r.Credits), zap.Duration("took", took.Round(time.Millisecond)),
+		zap.Int64("unchanged", r.Unchanged), zap.Int64("credits", r.Credits), zap.Duration("took", took.Round(time.Millisecond)),
 	}
 	if r.Balance != feed.Unknown {
 		fields = append(fields, zap.Int64("balance", r.Balance))
 	}
 	if r.UnknownTries > 0 {
 		fields = append(fields, zap.Int64("tries_that_may_have_been_billed", r.UnknownTries))
+	}
+	if waste := r.Progress.Waste.Total(); waste > 0 {
+		fields = append(fields, zap.Any("waste_credits_since_the_beginning", r.Progress.Waste))
 	}
 	if r.Dropped > 0 {
 		fields = append(fields, zap.Int64("credits_of_pages_not_published", r.Dropped))
@@ -194,10 +320,4 @@ func summarise(log *zap.Logger, r producer.Result, took time.Duration, err error
 		// As text: on a console times are times of day.
 		log.Info("in sync", append(fields, zap.String("watermark", r.Progress.Watermark.Format(time.RFC3339)))...)
 	}
-}
-
-// paused reports whether err is the wallet's.
-func paused(err error) bool {
-	var payment *feed.PaymentError
-	return errors.As(err, &payment)
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"reflect"
 	"regexp"
@@ -10,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 
@@ -31,6 +34,34 @@ func (p *problems) integer(name, given string, low, high int) int {
 		p.add(name, given, fmt.Sprintf("a whole number from %d to %d", low, high), "set it within that range")
 	}
 	return n
+}
+
+// credits reads an amount of money; nothing given is -1, which means no limit.
+func (p *problems) credits(name, given string, low int64) int64 {
+	if given == "" {
+		return -1
+	}
+	n, err := strconv.ParseInt(given, 10, 64)
+	if err != nil || n < low || n > maxCredits {
+		p.add(name, given, fmt.Sprintf("a whole number of credits from %d to %d", low, int64(maxCredits)), "write it without separators; 1000 credits are USD 1")
+	}
+	return n
+}
+
+// maxCredits is a trillion, USD a billion: sums of a few such limits and of
+// prices stay far from an overflow.
+const maxCredits = 1_000_000_000_000
+
+// listen reads an address to listen on; empty means nowhere.
+func (p *problems) listen(name, given string) string {
+	if given == "" || strings.EqualFold(given, "off") {
+		return ""
+	}
+	_, port, err := net.SplitHostPort(given)
+	if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 0 || n > 65535 {
+		p.add(name, given, "host:port, :port for every address of this machine, or off", "write it like :9090 or 127.0.0.1:9090")
+	}
+	return given
 }
 
 func (p *problems) boolean(name, given string) bool {
@@ -128,6 +159,42 @@ func list(given string) []string {
 	}
 	return parts
 }
+
+// words reads a list of which nothing may be left out: a filter that silently
+// selects other rows than were meant costs money.
+func (p *problems) words(name, given string) []string {
+	if strings.TrimSpace(given) == "" {
+		return nil
+	}
+	for part := range strings.SplitSeq(given, ",") {
+		if strings.TrimSpace(part) == "" {
+			p.add(name, given, "values with single commas between", "take out the comma that has no value beside it")
+			break
+		}
+	}
+	parts := list(given)
+	for _, part := range parts {
+		if strings.ContainsFunc(part, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }) {
+			p.add(name, part, "printable text", "take out its tabs, line ends and other control characters")
+		}
+	}
+	return parts
+}
+
+// countries reads a list of country codes. Only their shape is checked: which of
+// them there are changes, and the feed has its own few.
+func (p *problems) countries(name, given string) []string {
+	codes := p.words(name, given)
+	for i, code := range codes {
+		if !countryShape.MatchString(code) {
+			p.add(name, code, "codes of two letters, ISO 3166-1 alpha-2", "write them like DE,US,GB")
+		}
+		codes[i] = strings.ToUpper(code)
+	}
+	return codes
+}
+
+var countryShape = regexp.MustCompile(`^[a-zA-Z]{2}$`)
 
 // secretOf returns a secret that is given itself or by the name of a file.
 func (p *problems) secretOf(name, value, file string) secret.String {

@@ -34,12 +34,10 @@ func (c *Client) clean(s string) string {
 // scrub returns err, or its redacted words alone where they hold the key:
 // net/http quotes what it can't read of an answer.
 func (c *Client) scrub(err error) error {
-	if text := err.Error(); strings.Contains(text, c.key.Reveal()) {
+	if text := err.Error(); c.redact(text) != text {
 		return errors.New(c.clean(text))
 	}
 	return err
 }
 
-func (c *Client) redact(s string) string {
-	return strings.ReplaceAll(s, c.key.Reveal(), "***")
-}
+func (c *Client) redact(s string) string { return c.keys.redact(s) }

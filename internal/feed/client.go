@@ -15,7 +15,7 @@ type Client struct {
 	http      *http.Client
 	transport *http.Transport
 	url       string
-	key       secret.String
+	keys      *keys
 	userAgent string
 
 	limiter Limiter
@@ -36,15 +36,16 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	transport := newTransport(cfg)
+	keys := newKeys(cfg.Key)
 	return &Client{
 		http: &http.Client{
-			Transport: &keyed{next: transport, origin: origin(endpoint), key: cfg.Key},
+			Transport: &keyed{next: transport, origin: origin(endpoint), keys: keys},
 			// A redirect is an answer like any other: see redirectDetail.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		transport:    transport,
 		url:          endpoint.String(),
-		key:          cfg.Key,
+		keys:         keys,
 		userAgent:    cfg.UserAgent,
 		limiter:      cfg.Limiter,
 		retry:        cfg.Retry,
@@ -59,6 +60,18 @@ func New(cfg Config) (*Client, error) {
 
 // Close gives up the connections that are kept for the next request.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+// SetKey makes key the API key of every request that begins from now on, without
+// a pause and whatever goroutines are in Page: a request that is under way keeps
+// the key that it began with. A key that no request can carry is refused with an
+// error that does not repeat it, and the one in use stays.
+func (c *Client) SetKey(key secret.String) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	c.keys.set(key)
+	return nil
+}
 
 // Page buys the page that q asks for, and returns it only if all of it is good.
 // It waits for the limiter before each try and tries again what may pass.

@@ -98,13 +98,8 @@ func (c Config) withDefaults() Config {
 
 // endpoint checks c and returns the URL of the feed.
 func (c Config) endpoint() (*url.URL, error) {
-	if c.Key.Empty() {
-		return nil, errors.New("no API key: set JOBO_API_KEY or JOBO_API_KEY_FILE")
-	}
-	// A stray newline is the usual fault of a key from a file. net/http would
-	// refuse the header only at the first request.
-	if strings.ContainsFunc(c.Key.Reveal(), func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return nil, errors.New("the API key has spaces, line ends or characters that are not ASCII: copy it again")
+	if err := checkKey(c.Key); err != nil {
+		return nil, err
 	}
 	u, err := url.Parse(c.BaseURL)
 	if err != nil {
@@ -122,6 +117,19 @@ func (c Config) endpoint() (*url.URL, error) {
 		return nil, fmt.Errorf("base URL %q would send the API key unencrypted: use https, or allow plain http explicitly", c.BaseURL)
 	}
 	return u.JoinPath(path), nil
+}
+
+// checkKey reports why no request can carry key.
+func checkKey(key secret.String) error {
+	if key.Empty() {
+		return errors.New("no API key: set JOBO_API_KEY or JOBO_API_KEY_FILE")
+	}
+	// A stray newline is the usual fault of a key from a file. net/http would
+	// refuse the header only at the first request.
+	if strings.ContainsFunc(key.Reveal(), func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return errors.New("the API key has spaces, line ends or characters that are not ASCII: copy it again")
+	}
+	return nil
 }
 
 // loopback reports whether host can only be this machine.

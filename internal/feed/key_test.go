@@ -53,6 +53,73 @@ func TestTheKeyFollowsNoRedirect(t *testing.T) {
 	}
 }
 
+func TestANewKeyIsOnTheNextRequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var f *fixture
+		next := strings.ReplaceAll(canary, "canary", "fresh1")
+		// The key is replaced while the first try is under way, which then fails.
+		f = newFixture(t, inTurn(func(w http.ResponseWriter, r *http.Request) {
+			if err := f.client.SetKey(secret.New(next)); err != nil {
+				t.Error(err)
+			}
+			status(503, "")(w, r)
+		}, good(1)))
+		if _, err := f.client.Page(t.Context(), feed.Query{}); err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []string{canary, next} {
+			if got := f.requests[i].header.Get("X-Api-Key"); got != want {
+				t.Errorf("request %d: got the key %q, want %q", i+1, got, want)
+			}
+		}
+	})
+}
+
+func TestAnUnusableKeyIsRefusedAndTheOldOneStays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, good(1))
+		for _, bad := range []string{"", "with a space", "line\n", "k\u00e9y", "tab\t"} {
+			err := f.client.SetKey(secret.New(bad))
+			if err == nil || bad != "" && strings.Contains(err.Error(), bad) {
+				t.Errorf("%q: got %v, want an error that does not repeat it", bad, err)
+			}
+		}
+		if _, err := f.client.Page(t.Context(), feed.Query{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.requests[0].header.Get("X-Api-Key"); got != canary {
+			t.Errorf("got the key %q, want the old one", got)
+		}
+	})
+}
+
+// A request that began with the old key may end after the rotation.
+func TestNeitherTheOldKeyNorTheNewIsInAnError(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		next := strings.ReplaceAll(canary, "canary", "fresh1")
+		f := newFixture(t, status(400, `{"title":"`+canary+`","detail":"`+next+`"}`))
+		for range 3 { // and back, which makes neither of them forgotten
+			for _, key := range []string{next, canary} {
+				if err := f.client.SetKey(secret.New(key)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		_, err := f.client.Page(t.Context(), feed.Query{})
+		if err == nil {
+			t.Fatal("no error")
+		}
+		for _, key := range []string{canary, next} {
+			if strings.Contains(printedChain(err), key) {
+				t.Errorf("a key shows in %v", err)
+			}
+		}
+	})
+}
+
 // forms are the ways in which a key could show.
 func forms() []string {
 	return []string{canary, canary[4:40], base64.StdEncoding.EncodeToString([]byte(canary))[:40], fmt.Sprintf("%x", canary)[:40]}

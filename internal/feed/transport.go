@@ -6,6 +6,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/careerstream/careerstream/internal/secret"
@@ -59,7 +62,7 @@ func newTransport(cfg Config) *http.Transport {
 type keyed struct {
 	next   http.RoundTripper
 	origin string
-	key    secret.String
+	keys   *keys
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -68,8 +71,46 @@ func (k *keyed) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("request to %s refused: the API key belongs to %s", got, k.origin)
 	}
 	req = req.Clone(req.Context()) // a RoundTripper must not change its request
-	req.Header.Set(keyHeader, k.key.Reveal())
+	req.Header.Set(keyHeader, k.keys.now().Reveal())
 	return k.next.RoundTrip(req)
+}
+
+// keys are the API key in use and those that it replaced. The old ones are kept
+// because a request that began with one may still end, with an error that quotes
+// it; a process sees a handful in its life.
+type keys struct {
+	all atomic.Pointer[[]secret.String]
+} // the newest last
+
+func newKeys(key secret.String) *keys {
+	k := new(keys)
+	k.all.Store(&[]secret.String{key})
+	return k
+}
+
+// now returns the key for the next request.
+func (k *keys) now() secret.String {
+	all := *k.all.Load()
+	return all[len(all)-1]
+}
+
+// set makes key the newest one. What a reader holds is never written to.
+func (k *keys) set(key secret.String) {
+	for {
+		old := k.all.Load()
+		next := append(slices.DeleteFunc(slices.Clone(*old), func(s secret.String) bool { return s == key }), key)
+		if k.all.CompareAndSwap(old, &next) {
+			return
+		}
+	}
+}
+
+// redact returns s with every key masked.
+func (k *keys) redact(s string) string {
+	for _, key := range *k.all.Load() {
+		s = strings.ReplaceAll(s, key.Reveal(), "***")
+	}
+	return s
 }
 
 // origin is scheme, host and port of u, the port always spelled out.

@@ -34,7 +34,7 @@ func TestTheKeyLeavesForItsOwnOriginAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k := &keyed{key: secret.New("key"), origin: origin(base), next: roundTrip(func(r *http.Request) (*http.Response, error) {
+		k := &keyed{keys: newKeys(secret.New("key")), origin: origin(base), next: roundTrip(func(r *http.Request) (*http.Response, error) {
 			if r.Header.Get("X-Api-Key") != "key" {
 				t.Error("the key is not on the request")
 			}

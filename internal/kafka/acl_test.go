@@ -65,7 +65,7 @@ func work(t *testing.T, s *kafka.Stream) error {
 	}
 	defer session.Close()
 	b := &bundle{t: t, stream: s}
-	if err := session.Commit(ctx, b.rows(s.Feed, 3), page(s.Feed, 1), allow); err != nil {
+	if err := session.Commit(ctx, b.rows(s.Feed, 3), pages(page(s.Feed, 1)), allow); err != nil {
 		return err
 	}
 	if _, _, _, err := session.Progress(ctx); err != nil {

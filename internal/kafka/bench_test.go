@@ -37,7 +37,7 @@ func benchmarkCommit(b *testing.B, bundle *bundle) {
 		}
 		time.Sleep(time.Millisecond) // what is measured, not synchronisation
 		began := time.Now()
-		if err := session.Commit(b.Context(), rows, page(bundle.stream.Feed, seq+1), allow); err != nil {
+		if err := session.Commit(b.Context(), rows, pages(page(bundle.stream.Feed, seq+1)), allow); err != nil {
 			b.Fatalf("Commit: %v", err)
 		}
 		costs = append(costs, time.Since(began))

@@ -19,6 +19,8 @@ type Cluster struct {
 	opts   []kgo.Opt
 	client *kgo.Client // for metadata and reading; each Session has a client of its own
 	admin  *kadm.Client
+	// unpack keeps its decoders: a topic takes thousands of fetches to read.
+	unpack kgo.Decompressor
 }
 
 // Open connects to the cluster. It fails, with what to mend, where no broker
@@ -54,7 +56,7 @@ func Open(ctx context.Context, config Config) (*Cluster, error) {
 	if client, err = kgo.NewClient(opts...); err != nil {
 		return nil, fmt.Errorf("kafka client for %s: %w", strings.Join(config.Brokers, ","), err)
 	}
-	return &Cluster{config: config, opts: opts, client: client, admin: kadm.NewClient(client)}, nil
+	return &Cluster{config: config, opts: opts, client: client, admin: kadm.NewClient(client), unpack: kgo.DefaultDecompressor()}, nil
 }
 
 // Close ends the connections. Sessions are closed by their owners.

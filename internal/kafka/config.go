@@ -45,6 +45,14 @@ type Config struct {
 	DialTimeout time.Duration
 	// Log receives what the client library says, at debug level; nil means nobody.
 	Log *zap.Logger
+	// Hooks are called by every client: the one that a Cluster reads with, the one
+	// that Open tries the cluster with, and that of each Session. They are there at
+	// the same time, so a hook must not belong to one client. *kprom.Metrics does:
+	// OnNewClient makes its metrics, which panics where the registry has them, and
+	// OnClientClosed takes them away. So call OnNewClient once, with a client that
+	// stays, and pass the metrics in a struct that embeds the other hooks that
+	// they have and not these two. kotel's hooks are good as they are.
+	Hooks []kgo.Hook
 	// Options are appended to those of every client: for another network.
 	Options []kgo.Opt
 }
@@ -89,7 +97,7 @@ func (c Config) options() ([]kgo.Opt, error) {
 		}
 		opts = append(opts, kgo.DialTLSConfig(config))
 	}
-	return append(opts, c.Options...), nil
+	return append(append(opts, kgo.WithHooks(c.Hooks...)), c.Options...), nil
 }
 
 func (c Config) mechanism() (sasl.Mechanism, error) {

@@ -44,7 +44,7 @@ func (b *bundle) settle(outcome error, rows int, seq uint64) {
 	}
 	if !committed {
 		b.wantVisible(int(seq-1)*rows, int(seq-1))
-		if err := next.Commit(within(b.t, patience), b.rows(b.stream.Feed, rows), page(b.stream.Feed, seq), allow); err != nil {
+		if err := next.Commit(within(b.t, patience), b.rows(b.stream.Feed, rows), pages(page(b.stream.Feed, seq)), allow); err != nil {
 			b.t.Fatalf("Commit of page %d by the next epoch: %v", seq, err)
 		}
 	}
@@ -63,7 +63,7 @@ func TestProduceErrorNeverCommitsHalfAPage(t *testing.T) {
 					topic = b.stream.Progress.Name
 				}
 				fault := b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: code})
-				err := b.fence(b.stream).Commit(within(t, 5*time.Second), b.rows(b.stream.Feed, 3), page(b.stream.Feed, 1), allow)
+				err := b.fence(b.stream).Commit(within(t, 5*time.Second), b.rows(b.stream.Feed, 3), pages(page(b.stream.Feed, 1)), allow)
 				if fault.Hits() != 1 {
 					t.Fatalf("the fault answered %d requests, want 1", fault.Hits())
 				}
@@ -91,7 +91,7 @@ func TestErrorsThatNeedAnOperatorArePermanent(t *testing.T) {
 			t.Parallel()
 			b := setupFake(t, kfake.NumBrokers(1))
 			b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{test.key}, Err: test.err, Count: -1})
-			err := b.fence(b.stream).Commit(within(t, patience), b.rows(b.stream.Feed, 3), page(b.stream.Feed, 1), allow)
+			err := b.fence(b.stream).Commit(within(t, patience), b.rows(b.stream.Feed, 3), pages(page(b.stream.Feed, 1)), allow)
 			wantIn(t, err, test.err.Message, test.want)
 			if !retry.IsPermanent(err) {
 				t.Errorf("got %v, which is worth another try; want a permanent error", err)
@@ -110,7 +110,7 @@ func TestEndTxnErrorLeavesAPageThatProgressTellsApart(t *testing.T) {
 			t.Parallel()
 			b := setupFake(t, kfake.NumBrokers(1))
 			fault := b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: code})
-			err := b.fence(b.stream).Commit(within(t, 5*time.Second), b.rows(b.stream.Feed, 3), page(b.stream.Feed, 1), allow)
+			err := b.fence(b.stream).Commit(within(t, 5*time.Second), b.rows(b.stream.Feed, 3), pages(page(b.stream.Feed, 1)), allow)
 			if fault.Hits() != 1 {
 				t.Fatalf("the fault answered %d requests, want 1", fault.Hits())
 			}
@@ -133,7 +133,7 @@ func TestLostAnswersNeverPublishAPageTwice(t *testing.T) {
 				if n < 0 {
 					limit = 500 * time.Millisecond // nothing else ends it
 				}
-				err := session.Commit(within(t, limit), b.rows(b.stream.Feed, 3), page(b.stream.Feed, 2), allow)
+				err := session.Commit(within(t, limit), b.rows(b.stream.Feed, 3), pages(page(b.stream.Feed, 2)), allow)
 				wire.cut(key, 0)
 				if wire.lost.Load() == 0 {
 					t.Fatal("no answer got lost")
@@ -153,13 +153,13 @@ func TestSessionIsSpentAfterAnErrorOfCommit(t *testing.T) {
 	b, wire := lossy(t)
 	session := b.fence(b.stream)
 	wire.cut(kmsg.EndTxn, -1)
-	first := session.Commit(within(t, 500*time.Millisecond), b.rows(b.stream.Feed, 3), page(b.stream.Feed, 1), allow)
+	first := session.Commit(within(t, 500*time.Millisecond), b.rows(b.stream.Feed, 3), pages(page(b.stream.Feed, 1)), allow)
 	wire.cut(kmsg.EndTxn, 0)
 	if first == nil {
 		t.Fatal("Commit: got nil without an answer, want an error")
 	}
 	// The page is there. To publish it again in this epoch would double it.
-	if err := session.Commit(within(t, patience), b.rows(b.stream.Feed, 3), page(b.stream.Feed, 1), allow); err == nil {
+	if err := session.Commit(within(t, patience), b.rows(b.stream.Feed, 3), pages(page(b.stream.Feed, 1)), allow); err == nil {
 		t.Error("Commit after an error: got nil, want an error")
 	}
 	b.wantProgress(b.stream, 1)

@@ -16,7 +16,7 @@ func TestFenceTakesTheOpenPageFromAnOlderSession(t *testing.T) {
 	b := setup(t)
 	old := b.fence(b.stream)
 	b.commit(old, b.stream.Feed, 1)
-	err := old.Commit(within(t, patience), b.rows(b.stream.Feed, 4), page(b.stream.Feed, 2), func() error {
+	err := old.Commit(within(t, patience), b.rows(b.stream.Feed, 4), pages(page(b.stream.Feed, 2)), func() error {
 		// The old one sleeps at its gate with a page acknowledged, and the new one
 		// is told that the page is not there. That must stay true.
 		b.wantProgress(b.stream, 1)
@@ -36,7 +36,7 @@ func TestOlderSessionWritesNothingAfterFence(t *testing.T) {
 	old := b.fence(b.stream)
 	b.commit(old, b.stream.Feed, 1)
 	fresh := b.wantProgress(b.stream, 1)
-	if err := old.Commit(within(t, patience), b.rows(b.stream.Feed, 4), page(b.stream.Feed, 2), allow); err == nil {
+	if err := old.Commit(within(t, patience), b.rows(b.stream.Feed, 4), pages(page(b.stream.Feed, 2)), allow); err == nil {
 		t.Error("Commit of the older session: got nil, want an error")
 	}
 	// Nor did it take the id back: the newer session goes on.
@@ -69,7 +69,7 @@ func (b *bundle) open(client *kgo.Client, records ...*kgo.Record) {
 func TestFencingOneFeedLeavesTheOtherAlone(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	other := b.sibling("/window-2")
+	other := b.sibling("-two")
 	one, two := b.fence(b.stream), b.fence(other)
 	b.commit(two, other.Feed, 1)
 	b.commit(one, b.stream.Feed, 1)
@@ -86,7 +86,7 @@ func TestProgressWaitsForTheOtherFeedsTransaction(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
-			other := b.sibling("/window-2")
+			other := b.sibling("-two")
 			one, two := b.fence(b.stream), b.fence(other)
 			b.commit(one, b.stream.Feed, 1)
 			next := b.fence(b.stream)
@@ -95,7 +95,7 @@ func TestProgressWaitsForTheOtherFeedsTransaction(t *testing.T) {
 				err error
 			}
 			answers := make(chan answer, 1)
-			err := two.Commit(within(t, patience), b.rows(other.Feed, 2), page(other.Feed, 1), func() error {
+			err := two.Commit(within(t, patience), b.rows(other.Feed, 2), pages(page(other.Feed, 1)), func() error {
 				// Page 2 is committed behind the other feed's open record: it is final,
 				// and no reader gets to it yet.
 				b.commit(next, b.stream.Feed, 2)

@@ -162,7 +162,7 @@ func (b *bundle) fence(s *kafka.Stream) *kafka.Session {
 // commit writes a page of three rows that must become visible.
 func (b *bundle) commit(session *kafka.Session, feed string, seq uint64) {
 	b.t.Helper()
-	if err := session.Commit(within(b.t, patience), b.rows(feed, 3), page(feed, seq), allow); err != nil {
+	if err := session.Commit(within(b.t, patience), b.rows(feed, 3), pages(page(feed, seq)), allow); err != nil {
 		b.t.Fatalf("Commit of page %d: %v", seq, err)
 	}
 }
@@ -190,6 +190,9 @@ func page(feed string, seq uint64) schemas.Progress {
 		RunStartedAt: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC), Cursor: fmt.Sprintf("cursor-%d", seq), BatchSize: 50,
 	}
 }
+
+// pages are the progress records of one transaction.
+func pages(p ...schemas.Progress) []schemas.Progress { return p }
 
 // allow is the gate of a writer whose lease is in order.
 func allow() error { return nil }

@@ -28,7 +28,7 @@ func TestProgressComesBackAsItWasCommitted(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	want := page(b.stream.Feed, 1)
-	if err := b.fence(b.stream).Commit(within(t, patience), nil, want, allow); err != nil {
+	if err := b.fence(b.stream).Commit(within(t, patience), nil, pages(want), allow); err != nil {
 		t.Fatalf("Commit: %v", err)
 	}
 	got, found, others, err := b.fence(b.stream).Progress(within(t, patience))
@@ -146,7 +146,7 @@ func TestProgressThatCannotBeReadIsAnErrorAndNotNone(t *testing.T) {
 func TestProgressSurvivesCompaction(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	other := b.sibling("/window-2")
+	other := b.sibling("-two")
 	b.commit(b.fence(other), other.Feed, 1)
 	session := b.fence(b.stream)
 	seq := uint64(30)

@@ -73,6 +73,61 @@ func (c *Cluster) offsets(ctx context.Context, topic kadm.TopicDetail) ([]span, 
 	return all, nil
 }
 
+// skip moves the starts of spans, which are those of one topic, to where the
+// first record with a timestamp of since or later stands.
+//
+// That there is none is believed of a partition only if its newest timestamp
+// says so too: Kafka looks into the first segment that promises such a record
+// and no further. Where the cleaner took away what was aborted there, an empty
+// batch still has its timestamp, and the answer is none whatever comes after.
+func (c *Cluster) skip(ctx context.Context, spans []span, since time.Time) error {
+	if len(spans) == 0 {
+		return nil
+	}
+	topic := spans[0].topic
+	firsts, err := c.ask(ctx, topic, func() (kadm.ListedOffsets, error) {
+		return c.admin.ListOffsetsAfterMilli(ctx, since.UnixMilli(), topic)
+	})
+	if err != nil {
+		return err
+	}
+	newest, err := c.ask(ctx, topic, func() (kadm.ListedOffsets, error) {
+		return c.admin.ListMaxTimestampOffsets(ctx, topic)
+	})
+	if err != nil && !errors.Is(err, kerr.UnsupportedVersion) { // below Kafka 3.0 nobody knows
+		return err
+	}
+	for i, part := range spans {
+		first, found := firsts.Lookup(topic, part.partition)
+		none := !found || first.Timestamp < 0
+		last, known := newest.Lookup(topic, part.partition)
+		if none && (!known || last.Timestamp >= since.UnixMilli()) {
+			continue
+		}
+		spans[i].start = max(part.start, first.Offset)
+	}
+	return nil
+}
+
+// ask lists offsets of a topic, and tries again what may pass until ctx ends.
+func (c *Cluster) ask(ctx context.Context, topic string, list func() (kadm.ListedOffsets, error)) (kadm.ListedOffsets, error) {
+	for {
+		offsets, err := list()
+		if err == nil {
+			err = offsets.Error()
+		}
+		if err == nil {
+			return offsets, nil
+		}
+		if !passes(err) {
+			return nil, fmt.Errorf("offsets of topic %s: %w", topic, classify(err))
+		}
+		if ended := pause(ctx); ended != nil {
+			return nil, fmt.Errorf("offsets of topic %s: %w (last answer: %w)", topic, ended, err)
+		}
+	}
+}
+
 // read calls each with every committed record of s, in order, until it returns
 // false. It returns nil only when it came to the end of s or each had enough.
 //
@@ -167,7 +222,7 @@ func (c *Cluster) fetchOnce(ctx context.Context, s span, at int64) ([]*kgo.Recor
 		return nil, at, fmt.Errorf("the broker answered for %d topics where one was asked for", len(response.Topics))
 	}
 	options := kgo.ProcessFetchPartitionOpts{Offset: at, IsolationLevel: kgo.ReadCommitted(), Topic: s.topic, Partition: s.partition}
-	fetched, next := kgo.ProcessFetchPartition(options, &response.Topics[0].Partitions[0], kgo.DefaultDecompressor(), nil)
+	fetched, next := kgo.ProcessFetchPartition(options, &response.Topics[0].Partitions[0], c.unpack, nil)
 	return fetched.Records, next, fetched.Err
 }
 

@@ -43,7 +43,7 @@ func TestReadCommittedSeesEveryPartitionAndNothingAborted(t *testing.T) {
 	for i := range rows {
 		rows[i].Value = fmt.Appendf(nil, "value %d", i)
 	}
-	if err := session.Commit(within(t, patience), rows, page(b.stream.Feed, 1), allow); err != nil {
+	if err := session.Commit(within(t, patience), rows, pages(page(b.stream.Feed, 1)), allow); err != nil {
 		t.Fatalf("Commit: %v", err)
 	}
 	partitions := map[int32]bool{}
@@ -122,7 +122,7 @@ func TestWriteFollowsTheLeader(t *testing.T) {
 	b.fake.ShufflePartitionLeaders()
 	b.fake.RehashCoordinators()
 	b.commit(session, b.stream.Feed, 2)
-	err := session.Commit(within(t, patience), b.rows(b.stream.Feed, 3), page(b.stream.Feed, 3), func() error {
+	err := session.Commit(within(t, patience), b.rows(b.stream.Feed, 3), pages(page(b.stream.Feed, 3)), func() error {
 		b.fake.ShufflePartitionLeaders()
 		b.fake.RehashCoordinators()
 		return nil

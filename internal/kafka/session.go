@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -17,6 +18,9 @@ import (
 type Session struct {
 	stream *Stream
 	client *kgo.Client
+	// tail is what was read of the progress topic last; nil where nothing was, or
+	// where this session has written to it since.
+	tail *tail
 }
 
 // Close ends the connections. A transaction that is open stays open until a
@@ -26,24 +30,28 @@ func (s *Session) Close() { s.client.Close() }
 // Commit writes rows and then progress in one transaction, and asks gate last
 // of all whether it may still be committed.
 //
-// The progress record is sent when every row is acknowledged and not before, so
-// no fault can commit the one without the other: the library itself would commit
-// a transaction from which a failed record is missing. ctx bounds the wait;
-// when it ends, or when any answer is an error, nothing is committed by this
-// call, except that the outcome of an unanswered commit is unknown.
-func (s *Session) Commit(ctx context.Context, rows []*kgo.Record, progress schemas.Progress, gate func() error) error {
-	value, err := progress.Encode()
-	if err != nil {
-		return err
+// The progress records are sent when every row is acknowledged and not before,
+// so no fault can commit the one without the other: the library itself would
+// commit a transaction from which a failed record is missing. ctx bounds the
+// wait; when it ends, or when any answer is an error, nothing is committed by
+// this call, except that the outcome of an unanswered commit is unknown.
+func (s *Session) Commit(ctx context.Context, rows []*kgo.Record, progress []schemas.Progress, gate func() error) error {
+	checkpoints := make([]*kgo.Record, len(progress))
+	for i, p := range progress {
+		value, err := p.Encode()
+		if err != nil {
+			return err
+		}
+		checkpoints[i] = &kgo.Record{Topic: s.stream.Progress.Name, Key: []byte(p.Key()), Value: value}
 	}
-	checkpoint := &kgo.Record{Topic: s.stream.Progress.Name, Key: []byte(progress.Feed), Value: value}
+	s.tail = nil
 	if err := s.client.BeginTransaction(); err != nil {
 		return fmt.Errorf("begin transaction: %w", classify(err))
 	}
-	if err := s.produce(ctx, rows...); err != nil {
+	if err := s.produce(ctx, rows); err != nil {
 		return s.abort(ctx, err)
 	}
-	if err := s.produce(ctx, checkpoint); err != nil {
+	if err := s.produce(ctx, checkpoints); err != nil {
 		return s.abort(ctx, err)
 	}
 	if err := gate(); err != nil {
@@ -58,27 +66,49 @@ func (s *Session) Commit(ctx context.Context, rows []*kgo.Record, progress schem
 // produce sends records and waits for the acknowledgement of each. The records
 // are handed over without ctx: the library can't cancel an idempotent record
 // that it has sent, so it is the wait that is bounded.
-func (s *Session) produce(ctx context.Context, records ...*kgo.Record) error {
-	answers := make(chan error, len(records)) // one for each record: no promise blocks
+func (s *Session) produce(ctx context.Context, records []*kgo.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	a := answers{outcome: make(chan error, 1)}
+	a.left.Store(int64(len(records)))
+	unbounded := context.WithoutCancel(ctx)
+	promise := a.promise // one for all: this runs for every row
 	for _, r := range records {
-		s.client.Produce(context.WithoutCancel(ctx), r, func(r *kgo.Record, err error) {
-			if err != nil {
-				err = fmt.Errorf("produce key %q to %s: %w", r.Key, r.Topic, classify(err))
-			}
-			answers <- err
-		})
+		s.client.Produce(unbounded, r, promise)
 	}
-	for range records {
-		select {
-		case err := <-answers:
-			if err != nil {
-				return err
-			}
-		case <-ctx.Done():
-			return fmt.Errorf("wait for acknowledgements: %w", context.Cause(ctx))
-		}
+	select {
+	case err := <-a.outcome:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("wait for acknowledgements: %w", context.Cause(ctx))
 	}
-	return nil
+}
+
+// answers gathers what the brokers say to a number of records.
+type answers struct {
+	left atomic.Int64
+	// outcome holds the first error, or nil once all are acknowledged. Promises
+	// write it and never block: what comes after the first word has no reader.
+	outcome chan error
+}
+
+// promise sends an error before it counts, so whoever counts to zero comes
+// after every error.
+func (a *answers) promise(r *kgo.Record, err error) {
+	if err != nil {
+		a.say(fmt.Errorf("produce key %q to %s: %w", r.Key, r.Topic, classify(err)))
+	}
+	if a.left.Add(-1) == 0 {
+		a.say(nil)
+	}
+}
+
+func (a *answers) say(err error) {
+	select {
+	case a.outcome <- err:
+	default:
+	}
 }
 
 // abort ends the transaction early, so that readers need not wait for its
@@ -109,56 +139,27 @@ func fenced(err error) bool {
 	return false
 }
 
-// window is how many records of the progress topic are read first. The newest
-// record of a stream is nearly always among them; where it is not, the window
-// grows until it is the whole topic.
-const window = 256
-
 // Progress returns the newest progress of this session's stream, and false
-// where there is none. others are then all the streams that do have one.
-// It is final: no page of an older epoch can be committed any more.
+// where there is none. others are then all the streams that do have one, in
+// alphabetical order. It is final: no page of an older epoch can be committed
+// any more.
 func (s *Session) Progress(ctx context.Context) (own schemas.Progress, found bool, others []string, err error) {
-	spans, err := s.stream.Cluster.spans(ctx, s.stream.Progress.Name)
-	if err != nil {
+	if s.tail, err = s.stream.tail(ctx); err != nil {
 		return own, false, nil, err
 	}
-	if len(spans) != 1 {
-		return own, false, nil, fmt.Errorf("topic %s has %d partitions and must have 1", s.stream.Progress.Name, len(spans))
-	}
-	whole := spans[0]
-	for size := int64(window); ; size *= 16 {
-		part := whole
-		part.start = max(whole.start, whole.end-size)
-		newest, err := s.stream.newest(ctx, part)
-		if err != nil {
-			return own, false, nil, err
-		}
-		if value, ok := newest[s.stream.Feed]; ok {
-			own, err := schemas.DecodeProgress(value)
-			if err != nil {
-				return own, false, nil, fmt.Errorf("newest progress of feed %q on %s: %w", s.stream.Feed, whole.topic, err)
-			}
-			return own, true, nil, nil
-		}
-		if part.start == whole.start {
-			for feed := range newest {
-				others = append(others, feed)
-			}
-			return own, false, others, nil
-		}
-	}
+	return s.tail.progress(ctx)
 }
 
-// newest returns the newest value of each key in a part of the progress topic.
-func (s *Stream) newest(ctx context.Context, part span) (map[string][]byte, error) {
-	values := make(map[string][]byte)
-	err := s.Cluster.read(ctx, part, func(r *kgo.Record) bool {
-		if r.Value == nil { // a tombstone: somebody withdrew the stream's progress
-			delete(values, string(r.Key))
-		} else {
-			values[string(r.Key)] = r.Value
+// Windows returns the newest committed records of the stream's windows 1 to n,
+// of whichever run they are; a window that has none is absent. It reads what
+// Progress has read just before no second time.
+func (s *Session) Windows(ctx context.Context, n int) (map[int]schemas.Progress, error) {
+	if s.tail == nil {
+		t, err := s.stream.tail(ctx)
+		if err != nil {
+			return nil, err
 		}
-		return true
-	})
-	return values, err
+		s.tail = t
+	}
+	return s.tail.windows(ctx, n)
 }

@@ -20,7 +20,7 @@ func TestCommitShowsRowsAndProgressTogether(t *testing.T) {
 	session := b.fence(b.stream)
 	rows := b.rows(b.stream.Feed, 7)
 	atGate := -1
-	err := session.Commit(within(t, patience), rows, page(b.stream.Feed, 1), func() error {
+	err := session.Commit(within(t, patience), rows, pages(page(b.stream.Feed, 1)), func() error {
 		// Everything is acknowledged by now, and no reader may see it.
 		atGate = b.stable(b.stream.Sites.Name) + b.stable(b.stream.Progress.Name)
 		return nil
@@ -65,7 +65,7 @@ func (b *bundle) stable(topic string) (sum int) {
 func TestCommitOfAPageWithoutRowsMovesProgress(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	if err := b.fence(b.stream).Commit(within(t, patience), nil, page(b.stream.Feed, 1), allow); err != nil {
+	if err := b.fence(b.stream).Commit(within(t, patience), nil, pages(page(b.stream.Feed, 1)), allow); err != nil {
 		t.Fatalf("Commit: %v", err)
 	}
 	b.wantVisible(0, 1)
@@ -87,7 +87,7 @@ func TestGateThatRefusesLeavesNothing(t *testing.T) {
 	b := setup(t)
 	session := b.fence(b.stream)
 	lost := errors.New("lease lost")
-	err := session.Commit(within(t, patience), b.rows(b.stream.Feed, 5), page(b.stream.Feed, 1), func() error { return lost })
+	err := session.Commit(within(t, patience), b.rows(b.stream.Feed, 5), pages(page(b.stream.Feed, 1)), func() error { return lost })
 	if !errors.Is(err, lost) {
 		t.Errorf("Commit: got %v, want %v", err, lost)
 	}
@@ -102,7 +102,7 @@ func TestCommitEndsWithItsContextAtTheGate(t *testing.T) {
 	session := b.fence(b.stream)
 	stop := errors.New("shutting down")
 	ctx, cancel := context.WithCancelCause(within(t, patience))
-	err := session.Commit(ctx, b.rows(b.stream.Feed, 5), page(b.stream.Feed, 1), func() error {
+	err := session.Commit(ctx, b.rows(b.stream.Feed, 5), pages(page(b.stream.Feed, 1)), func() error {
 		cancel(stop)
 		return context.Cause(ctx)
 	})
@@ -120,7 +120,7 @@ func TestLargestRowFits(t *testing.T) {
 	row := b.rows(b.stream.Feed, 1)[0]
 	row.Value = noise(b.stream.MaxRow())
 	letter := &kgo.Record{Topic: b.stream.DeadLetters.Name, Key: row.Key, Value: noise(b.stream.MaxDeadLetter())}
-	if err := b.fence(b.stream).Commit(within(t, patience), []*kgo.Record{row, letter}, page(b.stream.Feed, 1), allow); err != nil {
+	if err := b.fence(b.stream).Commit(within(t, patience), []*kgo.Record{row, letter}, pages(page(b.stream.Feed, 1)), allow); err != nil {
 		t.Fatalf("Commit of a row of MaxRow bytes and a dead letter of MaxDeadLetter: %v", err)
 	}
 	b.wantVisible(1, 1)
@@ -141,7 +141,7 @@ func TestRowThatIsTooLargeIsPermanentAndTakesThePageWithIt(t *testing.T) {
 	b := setup(t)
 	rows := b.rows(b.stream.Feed, 3)
 	rows[1].Value = noise(b.stream.Sites.MaxMessageBytes + 1)
-	err := b.fence(b.stream).Commit(within(t, patience), rows, page(b.stream.Feed, 1), allow)
+	err := b.fence(b.stream).Commit(within(t, patience), rows, pages(page(b.stream.Feed, 1)), allow)
 	wantIn(t, err, string(rows[1].Key), b.stream.Sites.Name, "max.message.bytes")
 	if !retry.IsPermanent(err) {
 		t.Errorf("got %v, which is worth another try; want a permanent error", err)
@@ -158,7 +158,7 @@ func TestTopicWhoseLimitWasLoweredIsPermanent(t *testing.T) {
 	b.alter(b.stream.Sites.Name, "max.message.bytes", "2000")
 	rows := b.rows(b.stream.Feed, 3)
 	rows[1].Value = noise(3000)
-	err := session.Commit(within(t, patience), rows, page(b.stream.Feed, 2), allow)
+	err := session.Commit(within(t, patience), rows, pages(page(b.stream.Feed, 2)), allow)
 	// The broker refuses a batch, so the key in the message may be a neighbour's.
 	wantIn(t, err, b.stream.Sites.Name, "max.message.bytes became smaller")
 	if !retry.IsPermanent(err) {
@@ -199,12 +199,12 @@ func TestCommitReturnsWhenItsContextEnds(t *testing.T) {
 			b.commit(session, b.stream.Feed, 1)
 			b.silence(key)
 			ctx := within(t, 300*time.Millisecond)
-			err := session.Commit(ctx, b.rows(b.stream.Feed, 3), page(b.stream.Feed, 2), allow)
+			err := session.Commit(ctx, b.rows(b.stream.Feed, 3), pages(page(b.stream.Feed, 2)), allow)
 			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Fatalf("Commit: got %v, want %v", err, context.DeadlineExceeded)
 			}
 			// What comes after a commit of unknown outcome must not be mixed with it.
-			again := session.Commit(within(t, 300*time.Millisecond), b.rows(b.stream.Feed, 3), page(b.stream.Feed, 2), allow)
+			again := session.Commit(within(t, 300*time.Millisecond), b.rows(b.stream.Feed, 3), pages(page(b.stream.Feed, 2)), allow)
 			if again == nil {
 				t.Error("the session commits after an error: got nil, want an error")
 			}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Spec is what the program needs a topic to be.
@@ -82,9 +83,9 @@ func (c *Cluster) Ensure(ctx context.Context, create bool, specs ...Spec) (map[s
 	for i, s := range specs {
 		names[i] = s.Name
 	}
-	details, err := c.admin.ListTopics(ctx, names...)
+	details, err := c.list(ctx, names)
 	if err != nil {
-		return nil, fmt.Errorf("list topics %s: %w", strings.Join(names, ", "), classify(err))
+		return nil, err
 	}
 	topics := make(map[string]Topic, len(specs))
 	var problems []error
@@ -96,6 +97,15 @@ func (c *Cluster) Ensure(ctx context.Context, create bool, specs ...Spec) (map[s
 		topics[spec.Name] = topic
 	}
 	return topics, errors.Join(problems...)
+}
+
+// list describes topics, those too that do not exist.
+func (c *Cluster) list(ctx context.Context, names []string) (kadm.TopicDetails, error) {
+	details, err := c.admin.ListTopics(ctx, names...)
+	if err != nil {
+		return nil, fmt.Errorf("list topics %s: %w", strings.Join(names, ", "), classify(err))
+	}
+	return details, nil
 }
 
 // ensure brings one topic about and describes it.
@@ -118,10 +128,10 @@ func (c *Cluster) ensure(ctx context.Context, create bool, spec Spec, detail kad
 		return topic, err
 	}
 	topic.MaxMessageBytes = defaultMaxMessageBytes
-	if n, err := strconv.Atoi(configs["max.message.bytes"]); err == nil && n > 0 {
+	if n, err := strconv.Atoi(configs["max.message.bytes"].value); err == nil && n > 0 {
 		topic.MaxMessageBytes = n
 	}
-	return topic, c.judge(topic, configs["cleanup.policy"])
+	return topic, c.judge(topic, configs["cleanup.policy"].value)
 }
 
 // asFound is a topic as the cluster describes it.
@@ -133,15 +143,23 @@ func asFound(spec Spec, detail kadm.TopicDetail) Topic {
 	return topic
 }
 
+// keeps reports whether a cleanup policy keeps what the topic promises to keep.
+func (s Spec) keeps(policy string) bool {
+	policies := slices.Sorted(strings.SplitSeq(policy, ","))
+	if s.Compacted {
+		return slices.Equal(policies, []string{"compact"})
+	}
+	return !slices.Contains(policies, "compact")
+}
+
 // judge refuses a topic that would break a promise.
 func (c *Cluster) judge(topic Topic, policy string) error {
-	policies := slices.Sorted(strings.SplitSeq(policy, ","))
 	switch at := c.config.Brokers[0]; {
-	case topic.Compacted && !slices.Equal(policies, []string{"compact"}):
+	case topic.Compacted && !topic.keeps(policy):
 		return fmt.Errorf("topic %s has cleanup.policy=%q and must be compacted and nothing else, or companies vanish from it: "+
 			"kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config cleanup.policy=compact "+
 			"(rpk topic alter-config %s --set cleanup.policy=compact)", topic.Name, policy, at, topic.Name, topic.Name)
-	case !topic.Compacted && slices.Contains(policies, "compact"):
+	case !topic.keeps(policy):
 		return fmt.Errorf("topic %s has cleanup.policy=%q and must not be compacted, or dead letters of one company replace each other: "+
 			"kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config cleanup.policy=delete "+
 			"(rpk topic alter-config %s --set cleanup.policy=delete)", topic.Name, policy, at, topic.Name, topic.Name)
@@ -180,26 +198,33 @@ func (c *Cluster) create(ctx context.Context, spec Spec) (Topic, error) {
 	if err != nil {
 		return topic, err
 	}
-	var alter []kadm.AlterConfig
 	want := spec.settings(topic.Replication)
 	for _, name := range slices.Sorted(maps.Keys(want)) {
-		value := want[name]
 		if _, known := configs[name]; !known {
 			topic.Ignored = append(topic.Ignored, name)
-			continue
+			delete(want, name)
 		}
-		alter = append(alter, kadm.AlterConfig{Op: kadm.SetConfig, Name: name, Value: &value})
 	}
-	responses, err := c.admin.AlterTopicConfigs(ctx, alter, spec.Name)
+	return topic, c.alter(ctx, spec.Name, want)
+}
+
+// alter gives a topic these settings and leaves all others as they are.
+func (c *Cluster) alter(ctx context.Context, name string, values map[string]string) error {
+	var alter []kadm.AlterConfig
+	for _, setting := range slices.Sorted(maps.Keys(values)) {
+		value := values[setting]
+		alter = append(alter, kadm.AlterConfig{Op: kadm.SetConfig, Name: setting, Value: &value})
+	}
+	responses, err := c.admin.AlterTopicConfigs(ctx, alter, name)
 	if err != nil {
-		return topic, fmt.Errorf("settings of topic %s: %w", spec.Name, classify(err))
+		return fmt.Errorf("settings of topic %s: %w", name, classify(err))
 	}
 	for _, r := range responses {
 		if r.Err != nil {
-			return topic, fmt.Errorf("settings of topic %s: %w %s", spec.Name, classify(r.Err), r.ErrMessage)
+			return fmt.Errorf("settings of topic %s: %w %s", name, classify(r.Err), r.ErrMessage)
 		}
 	}
-	return topic, nil
+	return nil
 }
 
 // await describes a topic that was created a moment ago, as soon as the cluster
@@ -222,17 +247,24 @@ func (c *Cluster) await(ctx context.Context, name string) (kadm.TopicDetail, err
 	}
 }
 
+// setting is one setting of a topic as the brokers report it.
+type setting struct {
+	value string
+	// chosen says that somebody set it on this topic: it is no default.
+	chosen bool
+}
+
 // configs returns the settings of a topic by name.
-func (c *Cluster) configs(ctx context.Context, name string) (map[string]string, error) {
+func (c *Cluster) configs(ctx context.Context, name string) (map[string]setting, error) {
 	described, err := c.admin.DescribeTopicConfigs(ctx, name)
 	if err == nil {
 		var resource kadm.ResourceConfig
 		if resource, err = described.On(name, nil); err == nil {
 			err = resource.Err
 		}
-		values := make(map[string]string, len(resource.Configs))
+		values := make(map[string]setting, len(resource.Configs))
 		for _, config := range resource.Configs {
-			values[config.Key] = config.MaybeValue()
+			values[config.Key] = setting{value: config.MaybeValue(), chosen: config.Source == kmsg.ConfigSourceDynamicTopicConfig}
 		}
 		if err == nil {
 			return values, nil

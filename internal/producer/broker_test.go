@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"strconv"
 	"testing"
 	"time"
 
@@ -189,6 +190,26 @@ func (j journal) Foreign(ctx context.Context, known []string) (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("%s/%d at offset %d", record.Topic, record.Partition, record.Offset), nil
+}
+
+// Newest implements producer.Log.
+func (j journal) Newest(ctx context.Context) (producer.Published, error) {
+	record, err := j.Stream.Newest(ctx)
+	if err != nil || record == nil {
+		return producer.Published{}, err
+	}
+	return published(record), nil
+}
+
+// Recent implements producer.Log.
+func (j journal) Recent(ctx context.Context, since time.Time, each func(producer.Published) bool) error {
+	return j.Stream.Recent(ctx, since, func(r *kgo.Record) bool { return each(published(r)) })
+}
+
+func published(r *kgo.Record) producer.Published {
+	page, _ := strconv.ParseInt(header(r, schemas.HeaderPage), 10, 64)
+	updated, _ := time.Parse(time.RFC3339Nano, header(r, schemas.HeaderTime))
+	return producer.Published{ID: string(r.Key), Value: r.Value, RunID: header(r, schemas.HeaderRunID), Page: page, UpdatedAt: updated}
 }
 
 // options are those that every loop in these tests begins with.

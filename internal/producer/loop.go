@@ -14,7 +14,7 @@ import (
 	"github.com/careerstream/careerstream/schemas"
 )
 
-// Loop syncs one feed. It is used by one goroutine.
+// Loop syncs one feed. It is used by one goroutine; View may be called by any.
 type Loop struct {
 	opts        Options
 	pager       Pager
@@ -22,31 +22,30 @@ type Loop struct {
 	checkpoints Checkpoints
 	logger      *zap.Logger
 
-	// at is the checkpoint that the next page follows. Its Seq and Op are those
-	// of the newest committed one; a run that was begun, or a cursor that was
-	// dropped, stands here before the page that commits it.
+	lease Lease // held from one Sync to the next; nil if it is not
+
+	// at is the stream's record that the next transaction follows. Its Seq and Op
+	// are those of the newest committed one; a run that was begun, or a cursor
+	// that was dropped, stands here before the page that commits it.
 	at    schemas.Progress
-	fence uint64    // what this epoch writes into its checkpoints
-	begun bool      // this call of Sync knows which run it is about
-	scan  feed.Scan // the cursors that this process has sent in the run
-	held  *purchase // bought, and not known to be committed; nil most of the time
+	scans []*scan
+	fence uint64      // what this epoch writes into its records
+	begun bool        // this call of Sync knows which run it is about
+	held  []*purchase // bought, and not known to be committed, in the order of publication
+	sent  *group      // what a transaction was begun with whose outcome is open
+
+	money money
+	known *known // versions that the topic has; nil while nobody needs them
 
 	timed    bool // the clock was compared with the feed's
+	skewed   bool // and is too far from it
 	copyLate bool // the copy in Redis is behind, and that was logged
 	result   Result
-}
-
-// purchase is a page that was paid for, with the checkpoint to commit it with.
-type purchase struct {
-	page feed.Page
-	// after is Op of the checkpoint that the page follows: while that is still
-	// the newest one, the page is the next one.
-	after string
-	next  schemas.Progress
+	view     view
 }
 
 // New returns a Loop. A nil logger says nothing.
-func New(opts Options, pager Pager, log Log, checkpoints Checkpoints, logger *zap.Logger) (*Loop, error) {
+func New(opts Options, pager Pager, log Log, checkpoints Checkpoints, account Account, logger *zap.Logger) (*Loop, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
@@ -54,39 +53,55 @@ func New(opts Options, pager Pager, log Log, checkpoints Checkpoints, logger *za
 	if logger == nil {
 		logger = zap.NewNop()
 	}
-	return &Loop{opts: opts, pager: pager, log: log, checkpoints: checkpoints, logger: logger}, nil
+	l := &Loop{opts: opts, pager: pager, log: log, checkpoints: checkpoints, logger: logger}
+	l.money = newMoney(opts, account, logger)
+	return l, nil
 }
 
 // Sync finishes the run that the newest checkpoint is in the middle of, or
 // makes a new one: a backfill if there was none yet, otherwise what changed
-// since the watermark.
+// since the watermark. It takes the lease unless it is still held.
 //
-// When ctx ends it finishes the page in hand, within Options.Drain, and returns
+// When ctx ends it finishes the pages in hand, within Options.Drain, and returns
 // with Result.Stopped set. The errors that callers tell apart are *RefusedError,
-// *ClockError, *VoidedError, those of the lease and those of the Pager.
+// *PausedError, *ClockError, *VoidedError, those of the lease and those of the
+// Pager.
 func (l *Loop) Sync(ctx context.Context) (Result, error) {
 	l.result, l.begun = Result{Balance: feed.Unknown}, false
 	work, cancel := drain(ctx, l.opts.Drain)
 	defer cancel()
 
-	lease, err := l.checkpoints.Hold(ctx, l.at.Fence)
+	err := l.acquire(ctx)
 	for done := false; err == nil && !done; {
-		done, lease, err = l.lead(ctx, work, lease)
+		done, err = l.lead(ctx, work)
 	}
-	if lease != nil {
-		if failed := lease.Release(work); failed != nil {
-			l.logger.Warn("lease not released, it runs out by itself", zap.Error(failed))
-		}
-	}
-	if errors.Is(err, errStopped) || ctx.Err() != nil && l.held == nil && errors.Is(err, context.Cause(ctx)) {
+	if errors.Is(err, errStopped) || ctx.Err() != nil && len(l.held) == 0 && errors.Is(err, context.Cause(ctx)) {
 		l.result.Stopped, err = true, nil
 	}
-	if l.held != nil {
-		l.drop("a page that was bought here could not be published: it is bought again")
+	if len(l.held) > 0 {
+		l.drop(work, "pages that were bought here could not be published: they are bought again")
 	}
+	l.money.settle(work)
 	l.result.Progress = l.at
+	l.see()
 	return l.result, err
 }
+
+// Release gives the lease back, so that another instance need not wait for it
+// to run out.
+func (l *Loop) Release(ctx context.Context) {
+	if l.lease == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	if err := l.lease.Release(ctx); err != nil {
+		l.logger.Warn("lease not released, it runs out by itself", zap.Error(err))
+	}
+	l.lease = nil
+}
+
+const releaseTimeout = 5 * time.Second
 
 // drain returns a context for work that has to be finished although ctx ended,
 // and that ends d later.
@@ -101,16 +116,16 @@ func drain(ctx context.Context, d time.Duration) (context.Context, context.Cance
 
 // lead runs epochs, each after a pause where the one before failed in a way
 // that may pass, until the run is done or a page was committed: patience then
-// begins anew. It returns the lease that it ends with, nil if there is none.
-func (l *Loop) lead(ctx, work context.Context, lease Lease) (done bool, _ Lease, _ error) {
+// begins anew.
+func (l *Loop) lead(ctx, work context.Context) (done bool, _ error) {
 	before := l.result.Pages
 	err := retry.Do(work, l.opts.Retry, func(context.Context) error {
-		if ctx.Err() != nil && l.held == nil {
+		if ctx.Err() != nil && len(l.held) == 0 {
 			return retry.Permanent(errStopped)
 		}
-		err := lease.Alive()
+		err := l.lease.Alive()
 		if err == nil {
-			err = l.epoch(ctx, work, lease)
+			err = l.epoch(ctx, work)
 		}
 		if err == nil {
 			done = true
@@ -119,57 +134,62 @@ func (l *Loop) lead(ctx, work context.Context, lease Lease) (done bool, _ Lease,
 		if retry.IsPermanent(err) {
 			return err
 		}
-		if ctx.Err() != nil && l.held == nil {
+		if ctx.Err() != nil && len(l.held) == 0 {
 			return retry.Permanent(errStopped)
 		}
 		l.logger.Warn("take-over needed", zap.Error(err))
-		if lease.Alive() != nil {
-			held, failed := l.regain(work, lease)
-			if failed != nil {
+		if l.lease.Alive() != nil {
+			if failed := l.regain(work); failed != nil {
 				return failed
 			}
-			lease = held
 		}
 		if l.result.Pages > before {
 			return nil
 		}
 		return err
 	})
-	return done, lease, err
+	return done, err
 }
 
-// regain takes the lease anew after it was lost. Whoever else has it by now
-// goes on with the run, so that is final.
-func (l *Loop) regain(ctx context.Context, lost Lease) (Lease, error) {
-	if err := lost.Release(ctx); err != nil {
-		l.logger.Debug("lost lease", zap.Error(err))
+// acquire makes sure of the lease.
+func (l *Loop) acquire(ctx context.Context) error {
+	if l.lease != nil && l.lease.Alive() == nil {
+		return nil
+	}
+	return l.regain(ctx)
+}
+
+// stands returns the newest checkpoint that is at hand, for the time of the next
+// run alone: this process's own, or the copy in Redis. Its zero value means that
+// there is none.
+func (l *Loop) stands(ctx context.Context) schemas.Progress {
+	if l.at.Seq > 0 {
+		return l.at
+	}
+	copied, err := l.copied(ctx)
+	if err != nil {
+		return schemas.Progress{}
+	}
+	return copied.Progress
+}
+
+// regain takes the lease, anew if it was lost. Whoever else has it by now goes
+// on with the run, so that is final.
+func (l *Loop) regain(ctx context.Context) error {
+	if l.lease != nil {
+		if err := l.lease.Release(ctx); err != nil {
+			l.logger.Debug("lost lease", zap.Error(err))
+		}
 	}
 	lease, err := l.checkpoints.Hold(ctx, l.at.Fence)
 	var busy *checkpoint.BusyError
 	if errors.As(err, &busy) {
-		return nil, retry.Permanent(err)
+		return retry.Permanent(err)
 	}
-	return lease, err
-}
-
-// epoch takes over and then moves page after page until the run is done.
-func (l *Loop) epoch(ctx, work context.Context, lease Lease) error {
-	session, err := l.takeOver(work, lease)
-	if err != nil {
-		return err
+	if err == nil {
+		l.lease = lease
 	}
-	defer session.Close()
-	buy, cancel := whileHeld(ctx, lease)
-	defer cancel()
-	for l.at.Phase == schemas.Paging {
-		if ctx.Err() != nil {
-			return retry.Permanent(errStopped)
-		}
-		if err := l.step(buy, work, session, lease); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 // whileHeld returns a context that ends with the lease.

@@ -106,6 +106,10 @@ type earlySession struct {
 	early *schemas.Progress
 }
 
+func (s earlySession) Windows(context.Context, int) (map[int]schemas.Progress, error) {
+	return nil, nil
+}
+
 func (s earlySession) Progress(context.Context) (schemas.Progress, bool, []string, error) {
 	if s.early == nil {
 		return schemas.Progress{}, false, nil, nil
@@ -154,7 +158,12 @@ func (s carelessSession) Progress(ctx context.Context) (schemas.Progress, bool, 
 	return *own, true, nil, err
 }
 
-func (s carelessSession) Commit(ctx context.Context, rows []*kgo.Record, p schemas.Progress, gate func() error) error {
+func (s carelessSession) Windows(context.Context, int) (map[int]schemas.Progress, error) {
+	return nil, nil
+}
+
+func (s carelessSession) Commit(ctx context.Context, rows []*kgo.Record, records []schemas.Progress, gate func() error) error {
+	p := records[len(records)-1]
 	if err := s.client.BeginTransaction(); err != nil {
 		return err
 	}

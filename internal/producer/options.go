@@ -22,6 +22,17 @@ type Options struct {
 	Overlap time.Duration
 	// Topics says where records go.
 	Topics Topics
+	// Prefetch is how many pages of a scan may be bought ahead of the commit of
+	// the one before them. Each is one more page that a crash may waste.
+	Prefetch int
+	// Windows is into how many windows of discovered_at a backfill is cut, which
+	// are paged at the same time; zero and one mean that it is not cut.
+	Windows int
+	// WindowsSpan is how far back the cuts reach where the filters do not say;
+	// zero means three years. The first window has all that is older.
+	WindowsSpan time.Duration
+	// Budget says what may be spent.
+	Budget Budget
 	// Commit bounds one transaction; zero means 45 s, which is below the time
 	// after which the cluster aborts it.
 	Commit time.Duration
@@ -36,23 +47,38 @@ type Options struct {
 	// committed in between; zero means 40 times, at most 5 s apart: a broker or
 	// Redis that restarts costs no page.
 	Retry retry.Policy
+	// Metrics counts what is done; nil means that nobody wants to know.
+	Metrics *Metrics
 
 	fingerprint string
 }
+
+const (
+	defaultCommit      = 45 * time.Second
+	defaultTakeOver    = 90 * time.Second
+	defaultDrain       = 45 * time.Second
+	defaultWindowsSpan = 3 * 365 * 24 * time.Hour
+)
 
 // withDefaults returns o with defaults in place of zeros.
 func (o Options) withDefaults() (Options, error) {
 	if o.BatchSize == 0 {
 		o.BatchSize = feed.MaxBatchSize
 	}
+	if o.Budget.PerRow == 0 {
+		o.Budget.PerRow = feed.CreditsPerRow
+	}
+	if o.WindowsSpan == 0 {
+		o.WindowsSpan = defaultWindowsSpan
+	}
 	if o.Commit == 0 {
-		o.Commit = 45 * time.Second
+		o.Commit = defaultCommit
 	}
 	if o.TakeOver == 0 {
-		o.TakeOver = 90 * time.Second
+		o.TakeOver = defaultTakeOver
 	}
 	if o.Drain == 0 {
-		o.Drain = 45 * time.Second
+		o.Drain = defaultDrain
 	}
 	if o.Retry == (retry.Policy{}) {
 		o.Retry = retry.Policy{Base: 200 * time.Millisecond, Cap: 5 * time.Second, Tries: 40}
@@ -69,8 +95,9 @@ func (o Options) withDefaults() (Options, error) {
 type Result struct {
 	// Progress is the newest committed checkpoint, with the totals of its run.
 	Progress schemas.Progress
-	// Pages, Rows, DeadLetters and Credits count what this call committed.
-	Pages, Rows, DeadLetters, Credits int64
+	// Pages, Rows, DeadLetters, Unchanged and Credits count what this call
+	// committed.
+	Pages, Rows, DeadLetters, Unchanged, Credits int64
 	// UnknownTries are tries that may have been billed and brought nothing,
 	// Dropped are credits for pages that were bought and not published: refused
 	// ones, and those in hand when the lease or the brokers were lost.

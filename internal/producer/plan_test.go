@@ -79,6 +79,7 @@ func everyFault() trouble {
 // process is dead.
 func (p *process) yield(point string) {
 	w := p.world
+	p.hang()
 	w.mu.Lock()
 	w.yields++
 	fault := w.plan.faults[w.yields]

@@ -2,9 +2,11 @@ package producer
 
 import (
 	"context"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/careerstream/careerstream/internal/checkpoint"
 	"github.com/careerstream/careerstream/internal/feed"
 	"github.com/careerstream/careerstream/schemas"
 )
@@ -23,6 +25,27 @@ type Log interface {
 	// Foreign returns where on the career-sites topic a committed row stands
 	// that none of the known streams wrote; empty means nowhere.
 	Foreign(ctx context.Context, known []string) (string, error)
+	// Newest returns the newest committed row of this stream on the career-sites
+	// topic; its zero value means that there is none.
+	Newest(ctx context.Context) (Published, error)
+	// Recent calls each with the committed rows of this stream that were published
+	// at since or later (all, if since is zero), in their order within each
+	// partition, until it returns false.
+	Recent(ctx context.Context, since time.Time, each func(Published) bool) error
+	// Size returns how many records the career-sites topic holds at the most.
+	Size(ctx context.Context) (int64, error)
+}
+
+// Published is a row as it stands on the career-sites topic.
+type Published struct {
+	ID    string
+	Value []byte
+	// RunID and Page say which page it came with, Page counting from 1 in the
+	// run's order of publication.
+	RunID string
+	Page  int64
+	// UpdatedAt is the row's own, zero where it has none that can be read.
+	UpdatedAt time.Time
 }
 
 // Session writes in one epoch. It is spent after the first error of Commit.
@@ -30,9 +53,12 @@ type Session interface {
 	// Progress returns the newest committed progress of the stream. Where there
 	// is none, found is false and others are all the streams that have one.
 	Progress(ctx context.Context) (own schemas.Progress, found bool, others []string, err error)
+	// Windows returns the newest committed records of the stream's windows 1 to n
+	// by their number.
+	Windows(ctx context.Context, n int) (map[int]schemas.Progress, error)
 	// Commit writes rows and progress in one transaction, unless gate, asked
 	// last of all, objects. After an error the outcome is unknown.
-	Commit(ctx context.Context, rows []*kgo.Record, progress schemas.Progress, gate func() error) error
+	Commit(ctx context.Context, rows []*kgo.Record, progress []schemas.Progress, gate func() error) error
 	Close()
 }
 
@@ -65,4 +91,18 @@ type Checkpoints interface {
 	// Repair makes the copy what p is, whatever was there, as long as the lease
 	// is held under owner and token.
 	Repair(ctx context.Context, owner string, token uint64, p schemas.Progress) error
+}
+
+// Account is the money of one API key, which all processes share that use it.
+// See checkpoint.Ask for the terms of a reservation.
+type Account interface {
+	// Reserve reserves what a page may cost, or as much of it as is allowed.
+	Reserve(ctx context.Context, ask checkpoint.Ask) (checkpoint.Grant, error)
+	// Settle closes reservations: each cost what it says. balance is the wallet as
+	// the feed just said, negative where it did not.
+	Settle(ctx context.Context, at time.Time, balance int64, purchases ...schemas.Purchase) error
+	// Lose notes that a page was paid for and can't be published, and why.
+	Lose(ctx context.Context, id, reason string, credits int64) error
+	// Open returns the reservations of a stream that are not settled.
+	Open(ctx context.Context, feed string) ([]checkpoint.Reservation, error)
 }

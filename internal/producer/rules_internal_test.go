@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
 
 	"github.com/careerstream/careerstream/internal/feed"
 	"github.com/careerstream/careerstream/schemas"
@@ -61,28 +62,43 @@ func TestBeginTakesWhatTheStreamHasSoFar(t *testing.T) {
 	}
 }
 
-func TestAdvanceCountsAPageAndMovesTheCursor(t *testing.T) {
-	t.Parallel()
-	at := schemas.Progress{Seq: 4, Op: "before", Phase: schemas.Paging, Cursor: "here", RunStartedAt: noon(), Watermark: noon().Add(-time.Hour), Pages: 2, Rows: 10, DeadLetters: 1, Credits: 550, UnknownTries: 1}
-	page := feed.Page{Rows: []feed.Row{{ID: "a"}, {Reason: schemas.ReasonBadID}, {ID: "b"}}, Next: "there", HasMore: true, Credits: 150, UnknownTries: 2}
-	got := advance(at, page, 6, noon().Add(time.Minute))
-	want := at
-	want.Fence, want.Seq, want.Op, want.Cursor = 6, 5, got.Op, "there"
-	want.Pages, want.Rows, want.DeadLetters, want.Credits, want.UnknownTries = 3, 12, 2, 700, 3
-	want.CursorIssuedAt, want.CommittedAt = noon().Add(time.Minute), noon().Add(time.Minute)
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("next checkpoint (-want +got):\n%s", diff)
+// after is a loop that stands at a checkpoint, with one scan.
+func after(at schemas.Progress, fence uint64) *Loop {
+	o, err := Options{Feed: "f"}.withDefaults()
+	if err != nil {
+		panic(err)
 	}
-	if got.Op == "" || got.Op == at.Op {
-		t.Errorf("op: got %q, want a new one", got.Op)
-	}
+	l := &Loop{opts: o, at: at, fence: fence, scans: []*scan{{}}}
+	l.money = newMoney(o, nil, zap.NewNop())
+	return l
 }
 
-func TestAdvancePricesAPageThatHasNoPrice(t *testing.T) {
+func TestAGroupCountsItsPagesAndMovesTheCursor(t *testing.T) {
 	t.Parallel()
-	page := feed.Page{Rows: make([]feed.Row, 3), Credits: feed.Unknown, HasMore: true, Next: "x"}
-	if got := advance(schemas.Progress{}, page, 1, noon()).Credits; got != 3*feed.CreditsPerRow {
-		t.Errorf("credits: got %d, want %d", got, 3*feed.CreditsPerRow)
+	at := schemas.Progress{Seq: 4, Op: "before", Phase: schemas.Paging, Cursor: "here", RunStartedAt: noon(), Watermark: noon().Add(-time.Hour), Pages: 2, Rows: 10, DeadLetters: 1, Credits: 550, UnknownTries: 1}
+	l := after(at, 6)
+	first := feed.Page{Rows: []feed.Row{{ID: "a"}, {Reason: schemas.ReasonBadID}, {ID: "b"}}, Next: "there", HasMore: true}
+	second := feed.Page{Rows: []feed.Row{{ID: "c"}}, Next: "beyond", HasMore: true}
+	l.held = []*purchase{{id: "p1", scan: l.scans[0], page: first, cost: 150, unknown: 2}, {id: "p2", scan: l.scans[0], page: second, cost: 50}}
+	got := l.group(l.held)
+	want := at
+	want.Fence, want.Seq, want.Op, want.Cursor = 6, 5, got.next.Op, "beyond"
+	want.Pages, want.Rows, want.DeadLetters, want.Credits, want.UnknownTries = 4, 13, 2, 750, 3
+	want.CommittedAt, want.CreditsPerRow = got.next.CommittedAt, 50
+	want.CursorIssuedAt = want.CommittedAt
+	want.Spent = schemas.Spent{Date: want.CommittedAt.Format(time.DateOnly), Day: 200, Month: 200}
+	want.Purchases = []schemas.Purchase{{ID: "p1", Credits: 150}, {ID: "p2", Credits: 50}}
+	if diff := cmp.Diff(want, got.next); diff != "" {
+		t.Errorf("next checkpoint (-want +got):\n%s", diff)
+	}
+	if got.next.Op == "" || got.next.Op == at.Op {
+		t.Errorf("op: got %q, want a new one", got.next.Op)
+	}
+	if len(got.rows) != 4 {
+		t.Errorf("records: got %d, want one for each of the 4 rows", len(got.rows))
+	}
+	if l.at.Seq != 4 {
+		t.Errorf("the loop stands at seq %d, want 4: nothing is committed yet", l.at.Seq)
 	}
 }
 
@@ -107,7 +123,9 @@ func TestTheLastPageMovesTheWatermarkAndNeverBack(t *testing.T) {
 			if test.more {
 				page.Next = "d"
 			}
-			got := advance(at, page, 1, noon())
+			l := after(at, 1)
+			l.held = []*purchase{{scan: l.scans[0], page: page}}
+			got := l.group(l.held).next
 			if !got.Watermark.Equal(test.want) {
 				t.Errorf("watermark: got %s, want %s", got.Watermark, test.want)
 			}
@@ -170,15 +188,16 @@ func TestARunStartsByTheClockThatIsBehind(t *testing.T) {
 
 func TestOnlyTheFirstPageMovesARunsStart(t *testing.T) {
 	t.Parallel()
-	behind := feed.Page{ServedAt: noon().Add(-time.Minute)}
-	l := &Loop{at: schemas.Progress{RunStartedAt: noon(), Pages: 1}, timed: true}
-	l.compareClocks(behind)
-	if !l.at.RunStartedAt.Equal(noon()) {
-		t.Errorf("start after a later page: got %s, want it unchanged", l.at.RunStartedAt)
+	behind := &purchase{page: feed.Page{ServedAt: noon().Add(-time.Minute), Balance: feed.Unknown}}
+	e := &epoch{Loop: after(schemas.Progress{RunStartedAt: noon(), Pages: 1}, 1)}
+	e.timed, behind.scan = true, e.scans[0]
+	e.bring(behind)
+	if !e.at.RunStartedAt.Equal(noon()) {
+		t.Errorf("start after a later page: got %s, want it unchanged", e.at.RunStartedAt)
 	}
-	l.at.Pages = 0
-	l.compareClocks(behind)
-	if want := noon().Add(-time.Minute); !l.at.RunStartedAt.Equal(want) {
-		t.Errorf("start after the first page: got %s, want %s", l.at.RunStartedAt, want)
+	e.at.Pages = 0
+	e.bring(behind)
+	if want := noon().Add(-time.Minute); !e.at.RunStartedAt.Equal(want) {
+		t.Errorf("start after the first page: got %s, want %s", e.at.RunStartedAt, want)
 	}
 }

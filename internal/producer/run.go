@@ -3,8 +3,6 @@ package producer
 import (
 	"time"
 
-	"github.com/oklog/ulid/v2"
-
 	"github.com/careerstream/careerstream/internal/feed"
 	"github.com/careerstream/careerstream/schemas"
 )
@@ -20,12 +18,14 @@ func (o Options) begin(at schemas.Progress, started time.Time) (schemas.Progress
 	run := schemas.Progress{
 		V: schemas.ProgressVersion, Feed: o.Feed, Topic: o.Topics.Sites, TopicID: o.Topics.SitesID,
 		Fence: at.Fence, Seq: at.Seq, Op: at.Op,
-		RunID: ulid.Make().String(), Mode: schemas.Backfill, Phase: schemas.Paging,
+		RunID: newRunID(at.RunID), Mode: schemas.Backfill, Phase: schemas.Paging,
 		// Whole milliseconds, rounded down: an instant that is a little early
 		// costs nothing, and every implementation can read it.
 		RunStartedAt: started.UTC().Truncate(time.Millisecond),
 		Filters:      filters, Fingerprint: o.fingerprint,
 		BatchSize: o.BatchSize, Watermark: at.Watermark,
+		Waste: at.Waste, Balance: at.Balance, CreditsPerRow: at.CreditsPerRow, Spent: at.Spent,
+		Purchases: at.Purchases, History: at.History,
 	}
 	if o.Filters.UpdatedAfter != nil {
 		run.UpdatedAfter = o.Filters.UpdatedAfter.UTC()
@@ -39,33 +39,55 @@ func (o Options) begin(at schemas.Progress, started time.Time) (schemas.Progress
 	return run, nil
 }
 
-// advance returns the checkpoint that is committed together with page, bought
-// after at. Invariant 2: this is the only place where a cursor or a watermark
-// changes.
-func advance(at schemas.Progress, page feed.Page, fence uint64, now time.Time) schemas.Progress {
-	next := at
-	next.Fence = fence
-	next.Seq++
-	next.Op = ulid.Make().String()
-	next.Pages++
-	for _, row := range page.Rows {
+// counts are what one page adds to a record.
+type counts struct {
+	rows, dead, unchanged, unknown, credits int64
+}
+
+// tally counts a page of which rows are published.
+func tally(p *purchase, rows []feed.Row, same unchanged) counts {
+	c := counts{unchanged: same.overlap + same.again, unknown: int64(p.unknown), credits: p.cost}
+	for _, row := range rows {
 		if row.Reason != "" {
-			next.DeadLetters++
+			c.dead++
 		} else {
-			next.Rows++
+			c.rows++
 		}
 	}
-	next.UnknownTries += int64(page.UnknownTries)
-	next.Credits += page.Cost()
-	next.Cursor, next.CursorIssuedAt = string(page.Next), now.UTC()
-	next.CommittedAt = now.UTC()
+	return c
+}
+
+func (c counts) add(to *schemas.Progress) {
+	to.Pages++
+	to.Rows += c.rows
+	to.DeadLetters += c.dead
+	to.Unchanged += c.unchanged
+	to.UnknownTries += c.unknown
+	to.Credits += c.credits
+}
+
+// move moves the cursor of a record behind a page. Invariant 2: this is the only
+// place where one moves forward.
+func move(at *schemas.Progress, page feed.Page, now time.Time) {
+	at.Cursor, at.CursorIssuedAt = string(page.Next), now
 	if !page.HasMore {
-		next.Phase, next.Cursor, next.CursorIssuedAt = schemas.Done, "", time.Time{}
-		if next.RunStartedAt.After(next.Watermark) {
-			next.Watermark = next.RunStartedAt
-		}
+		at.Phase, at.Cursor, at.CursorIssuedAt = schemas.Done, "", time.Time{}
 	}
-	return next
+}
+
+// maxHistory is how many runs a checkpoint remembers: a few days' worth.
+const maxHistory = 10
+
+// finish ends a run. Invariant 2: this is the only place where a watermark moves.
+func finish(at *schemas.Progress) {
+	if at.RunStartedAt.After(at.Watermark) {
+		at.Watermark = at.RunStartedAt
+	}
+	history := append(append([]schemas.Run(nil), at.History...), schemas.Run{
+		Mode: at.Mode, StartedAt: at.RunStartedAt, EndedAt: at.CommittedAt,
+		Pages: at.Pages, Rows: at.Rows, Unchanged: at.Unchanged, Credits: at.Credits,
+	})
+	at.History = history[max(len(history)-maxHistory, 0):]
 }
 
 // maxSkew is how far this machine's clock and the feed's may differ. Runs begin

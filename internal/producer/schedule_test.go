@@ -78,13 +78,13 @@ func (w *world) finish(changed time.Time) {
 	p := &process{world: w, name: "clean", immune: true, draw: rand.New(rand.NewPCG(w.seed, 101)), ctx: w.t.Context(), stop: func() {}}
 	w.mu.Unlock()
 	p.stream = w.broker.open(feedName)
-	loop, err := producer.New(options(p.stream), pager{buyer{w.market, p.name, p.transit}, p}, log{p}, store{p}, p.logger())
+	loop, err := producer.New(options(p.stream), pager{buyer{w.market, p.name, p.transit}, p}, log{p}, store{p}, w.wallet, p.logger())
 	if err != nil {
 		w.fail("New: %v", err)
 		return
 	}
 	for range 20 {
-		result, err := loop.Sync(p.ctx)
+		result, err := looper{loop}.Sync(p.ctx)
 		w.note(p, "sync", fmt.Sprintf("pages %d, phase %s, %v", result.Pages, result.Progress.Phase, err))
 		if err == nil && result.Progress.Phase == schemas.Done && !result.Progress.RunStartedAt.Before(changed.Truncate(time.Millisecond)) {
 			return

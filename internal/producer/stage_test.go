@@ -27,6 +27,7 @@ type stage struct {
 	t      *testing.T
 	broker *broker
 	store  *checkpoint.Memory
+	wallet *checkpoint.MemoryAccount
 	feed   *simulator.Server
 	client *feed.Client
 	opts   producer.Options
@@ -41,7 +42,7 @@ func onStage(t *testing.T, o simulator.Options, test func(*stage)) {
 		if err != nil {
 			t.Fatalf("store: %v", err)
 		}
-		s := &stage{t: t, broker: startBroker(t), store: store}
+		s := &stage{t: t, broker: startBroker(t), store: store, wallet: checkpoint.NewMemoryAccount()}
 		s.serve(o)
 		s.opts = options(s.broker.stream)
 		s.opts.BatchSize = 5
@@ -59,7 +60,7 @@ func (s *stage) serve(o simulator.Options) {
 	o.Epoch, o.BaseURL, o.NoGzip = time.Now().Add(-24*time.Hour), "http://127.0.0.1:8080", true
 	s.feed = simulator.Serve(listener, o)
 	s.t.Cleanup(func() { _ = s.feed.Close() })
-	s.client, err = feed.New(feed.Config{BaseURL: "http://127.0.0.1:8080", Key: secret.New(simulator.DefaultAPIKey), DialContext: network.DialContext})
+	s.client, err = feed.New(feed.Config{BaseURL: "http://127.0.0.1:8080", Key: secret.New(simulator.DefaultAPIKey), DialContext: network.DialContext, UnknownTries: 1})
 	if err != nil {
 		s.t.Fatalf("client of the feed: %v", err)
 	}
@@ -73,7 +74,16 @@ type ports struct {
 	store producer.Checkpoints
 }
 
-func (s *stage) loop(p ports) *producer.Loop {
+// looper is a loop that gives the lease back after each run, as a process does
+// that makes one.
+type looper struct{ *producer.Loop }
+
+func (l looper) Sync(ctx context.Context) (producer.Result, error) {
+	defer l.Release(ctx)
+	return l.Loop.Sync(ctx)
+}
+
+func (s *stage) loop(p ports) looper {
 	s.t.Helper()
 	if p.pager == nil {
 		p.pager = s.client
@@ -84,11 +94,11 @@ func (s *stage) loop(p ports) *producer.Loop {
 	if p.store == nil {
 		p.store = redis{s.store}
 	}
-	loop, err := producer.New(s.opts, p.pager, p.log, p.store, zap.NewNop())
+	loop, err := producer.New(s.opts, p.pager, p.log, p.store, s.wallet, zap.NewNop())
 	if err != nil {
 		s.t.Fatalf("New: %v", err)
 	}
-	return loop
+	return looper{loop}
 }
 
 // sync makes a run with a loop of its own that has to succeed.
@@ -273,10 +283,10 @@ type hookedSession struct {
 }
 
 // Commit implements producer.Session.
-func (s hookedSession) Commit(ctx context.Context, rows []*kgo.Record, p schemas.Progress, gate func() error) error {
+func (s hookedSession) Commit(ctx context.Context, rows []*kgo.Record, p []schemas.Progress, gate func() error) error {
 	return s.Session.Commit(ctx, rows, p, func() error {
 		if s.log.gate != nil {
-			s.log.gate(p.Pages)
+			s.log.gate(p[len(p)-1].Pages)
 		}
 		return gate()
 	})

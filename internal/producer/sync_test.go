@@ -80,13 +80,14 @@ func TestIncrementalRunBuysWhatChangedSinceTheWatermarkAndTheOverlap(t *testing.
 		}
 		// Both changed less than the overlap before the run above began.
 		time.Sleep(time.Hour)
-		if again := s.sync(); again.Rows != 2 {
-			s.t.Errorf("rows of the overlap: got %d, want 2", again.Rows)
+		again := s.sync()
+		if again.Rows != 0 || again.Unchanged != 2 || again.Progress.Waste != (schemas.Waste{Overlap: 2 * feed.CreditsPerRow}) {
+			s.t.Errorf("rows of the overlap: got %d published, %d unchanged, waste %+v; want 0, 2, 100 credits of overlap", again.Rows, again.Unchanged, again.Progress.Waste)
 		}
 		if last := s.sync(); last.Rows != 0 || last.Pages != 1 {
 			s.t.Errorf("nothing changed: got %d rows on %d pages, want 0 on 1", last.Rows, last.Pages)
 		}
-		s.wantTruth(12 + 2 + 2)
+		s.wantTruth(12 + 2)
 	})
 }
 
@@ -102,7 +103,8 @@ func TestAnotherLoopGoesOnWithTheRunAsItWasBegun(t *testing.T) {
 		if got.Pages != 3 || got.Rows != 13 || got.Credits != 13*feed.CreditsPerRow {
 			s.t.Errorf("the second call: got %d pages, %d rows, %d credits; want the other 3, 13, 650", got.Pages, got.Rows, got.Credits)
 		}
-		ignore := cmpopts.IgnoreFields(schemas.Progress{}, "Fence", "Seq", "Op", "Phase", "Cursor", "CursorIssuedAt", "Watermark", "Pages", "Rows", "Credits", "CommittedAt")
+		ignore := cmpopts.IgnoreFields(schemas.Progress{}, "Fence", "Seq", "Op", "Phase", "Cursor", "CursorIssuedAt", "Watermark", "Pages", "Rows", "Credits", "CommittedAt",
+			"Balance", "Spent", "Purchases", "History")
 		if diff := cmp.Diff(begun, got.Progress, ignore); diff != "" {
 			s.t.Errorf("identity of the run (-first +second process):\n%s", diff)
 		}
@@ -185,7 +187,10 @@ func TestAVoidedCursorBeginsTheScanAgainAndKeepsTheRun(t *testing.T) {
 				if p.Restarts != 1 || p.BatchSize != 4 || got.Pages != 3 || p.Pages != 5 || p.Credits != (10+12)*feed.CreditsPerRow {
 					s.t.Errorf("got %+v, want 1 restart, batch size 4, 3 more pages and all credits", p)
 				}
-				s.wantTruth(10 + 12)
+				if got.Unchanged != 10 || p.Waste != (schemas.Waste{CursorRestart: 10 * feed.CreditsPerRow}) {
+					s.t.Errorf("unchanged rows: got %d, waste %+v; want the 10 of before the restart and what they cost", got.Unchanged, p.Waste)
+				}
+				s.wantTruth(12)
 			})
 		})
 	}
@@ -248,21 +253,22 @@ func TestACursorThatIsVoidedAgainStopsTheRun(t *testing.T) {
 }
 
 func TestAnEmptyWalletPausesTheRunAndKeepsItsState(t *testing.T) {
-	onStage(t, simulator.Options{Rows: 12, Balance: 600}, func(s *stage) {
+	onStage(t, simulator.Options{Rows: 12, Balance: 570}, func(s *stage) {
 		result, err := s.loop(ports{}).Sync(s.t.Context())
-		payment := wantAs[*feed.PaymentError](s.t, err)
-		if payment.Required != 250 || payment.Balance != 100 {
-			s.t.Errorf("got %d required, %d there; want 250, 100", payment.Required, payment.Balance)
+		paused := wantAs[*producer.PausedError](s.t, err)
+		if paused.By != producer.Wallet || paused.Balance != 20 || paused.Price != feed.CreditsPerRow {
+			s.t.Errorf("got %+v, want it paused by the wallet with 20 credits in it", paused)
 		}
-		if result.Pages != 2 || result.Balance != 100 || result.Progress.Phase != schemas.Paging {
-			s.t.Errorf("got %+v, want two pages, balance 100, in the middle of the run", result)
+		// Two pages of 5, and the one row that the rest covers.
+		if result.Pages != 3 || result.Rows != 11 || result.Balance != 20 || result.Progress.Phase != schemas.Paging {
+			s.t.Errorf("got %+v, want three pages, 11 rows, balance 20, in the middle of the run", result)
 		}
 		s.wantFree()
 	})
 }
 
 func TestARunThatWasPausedGoesOnWhenTheWalletIsFilled(t *testing.T) {
-	onStage(t, simulator.Options{Rows: 12, Balance: 600}, func(s *stage) {
+	onStage(t, simulator.Options{Rows: 12, Balance: 550}, func(s *stage) {
 		paused, err := s.loop(ports{}).Sync(s.t.Context())
 		if err == nil {
 			s.t.Fatal("Sync: got nil with an empty wallet")
@@ -272,7 +278,7 @@ func TestARunThatWasPausedGoesOnWhenTheWalletIsFilled(t *testing.T) {
 			s.t.Errorf("got %d pages of run %s, want the last one of run %s", got.Pages, got.Progress.RunID, paused.Progress.RunID)
 		}
 		s.wantTruth(12)
-		s.wantBills(3, 0)
+		s.wantBills(4, 0)
 	})
 }
 

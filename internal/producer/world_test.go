@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +29,7 @@ type world struct {
 	seed   uint64
 	broker *broker
 	store  *checkpoint.Memory
+	wallet *checkpoint.MemoryAccount
 	market *market
 	mutant *mutant
 	began  time.Time
@@ -59,7 +59,7 @@ func newWorld(t testing.TB, seed uint64, from trouble, m *mutant) *world {
 	}
 	draw := rand.New(rand.NewPCG(seed, 0))
 	w := &world{
-		t: t, seed: seed, broker: startBroker(t), store: store, mutant: m, began: time.Now(),
+		t: t, seed: seed, broker: startBroker(t), store: store, wallet: checkpoint.NewMemoryAccount(), mutant: m, began: time.Now(),
 		plan: newPlan(draw, from), struck: map[fault]int{},
 		over: make(chan struct{}), reached: make(chan struct{}),
 	}
@@ -92,6 +92,7 @@ type process struct {
 	// Under world.mu.
 	dead     bool
 	asleep   bool
+	until    time.Time // it is asleep
 	wakes    time.Time // until then, and a little longer, its clock stands still
 	fenced   bool      // the newest call was Fence: the mutant asks
 	holds    int
@@ -128,13 +129,13 @@ func (p *process) retire() {
 // run syncs until the run is done, and stands by while another process does it.
 func (p *process) run() {
 	p.stream = p.world.broker.open(feedName)
-	loop, err := producer.New(options(p.stream), pager{buyer{p.world.market, p.name, p.transit}, p}, log{p}, store{p}, p.logger())
+	loop, err := producer.New(options(p.stream), pager{buyer{p.world.market, p.name, p.transit}, p}, log{p}, store{p}, p.world.wallet, p.logger())
 	if err != nil {
 		p.world.fail("%s: New: %v", p.name, err)
 		return
 	}
 	for p.ctx.Err() == nil {
-		result, err := loop.Sync(p.ctx)
+		result, err := looper{loop}.Sync(p.ctx)
 		p.world.note(p, "sync", fmt.Sprintf("pages %d, phase %s, stopped %t, %v", result.Pages, result.Progress.Phase, result.Stopped, err))
 		var refused *producer.RefusedError
 		var busy *checkpoint.BusyError
@@ -161,8 +162,8 @@ func (p *process) transit() time.Duration {
 	return time.Duration(50+p.draw.IntN(350)) * time.Millisecond
 }
 
-// die stops the process for ever, in the middle of a call. Its goroutine ends
-// with the schedule. A new process takes its place.
+// die stops the process for ever, in the middle of a call. It goes on, to its
+// end, when the schedule is over. A new process takes its place.
 func (p *process) die(f fault) {
 	w := p.world
 	w.mu.Lock()
@@ -176,8 +177,22 @@ func (p *process) die(f fault) {
 	}
 	w.spawn(time.Duration(p.draw.IntN(20_000))*time.Millisecond, false)
 	w.live.Done()
-	<-w.over
-	runtime.Goexit()
+	p.hang()
+}
+
+// hang holds a goroutine of a process that is dead or asleep. The loop has
+// several, and a fault strikes one of them.
+func (p *process) hang() {
+	w := p.world
+	w.mu.Lock()
+	dead, until := p.dead, p.until
+	w.mu.Unlock()
+	if dead {
+		<-w.over
+		p.stop() // what it does from here on is nobody's business
+		return
+	}
+	time.Sleep(time.Until(until))
 }
 
 // sleep is a pause that ends when the lease is about to be, or has been,
@@ -185,7 +200,7 @@ func (p *process) die(f fault) {
 func (p *process) sleep(clockStops bool) {
 	pause := leaseTTL*2/3 + time.Duration(p.draw.Int64N(int64(leaseTTL)))
 	p.world.mu.Lock()
-	p.asleep = true
+	p.asleep, p.until = true, time.Now().Add(pause)
 	if clockStops {
 		// The next renewal finds out; until then Alive asks a clock that stood still.
 		p.wakes = time.Now().Add(pause + leaseTTL/3)

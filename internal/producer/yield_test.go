@@ -56,6 +56,19 @@ func (l log) Foreign(ctx context.Context, known []string) (string, error) {
 	return journal{l.p.stream}.Foreign(ctx, known)
 }
 
+func (l log) Newest(ctx context.Context) (producer.Published, error) {
+	return journal{l.p.stream}.Newest(ctx)
+}
+
+func (l log) Recent(ctx context.Context, since time.Time, each func(producer.Published) bool) error {
+	l.p.yield("recent")
+	err := journal{l.p.stream}.Recent(ctx, since, each)
+	l.p.yield(fmt.Sprintf("recent read: %v", err))
+	return err
+}
+
+func (l log) Size(ctx context.Context) (int64, error) { return l.p.stream.Size(ctx) }
+
 // session is one epoch.
 type session struct {
 	producer.Session
@@ -70,9 +83,10 @@ func (s *session) Progress(ctx context.Context) (schemas.Progress, bool, []strin
 	return own, found, others, err
 }
 
-func (s *session) Commit(ctx context.Context, rows []*kgo.Record, next schemas.Progress, gate func() error) error {
+func (s *session) Commit(ctx context.Context, rows []*kgo.Record, records []schemas.Progress, gate func() error) error {
+	next := records[len(records)-1]
 	s.p.yield(fmt.Sprintf("commit of seq %d", next.Seq))
-	err := s.Session.Commit(ctx, rows, next, func() error {
+	err := s.Session.Commit(ctx, rows, records, func() error {
 		s.p.yield("gate")
 		err := gate()
 		s.p.yield(fmt.Sprintf("gate passed: %v", err))

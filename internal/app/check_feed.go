@@ -1,0 +1,200 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/careerstream/careerstream/internal/feed"
+	"github.com/careerstream/careerstream/internal/retry"
+)
+
+// nothing selects no row, so that the answer costs nothing: no company was
+// discovered before 1970, and none will be updated after 2999.
+func nothing() feed.Query {
+	epoch := time.Unix(0, 0).UTC()
+	return feed.Query{
+		Filters:      feed.Filters{DiscoveredBefore: &epoch},
+		UpdatedAfter: time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC),
+		BatchSize:    1,
+	}
+}
+
+// feed asks the feed for nothing, which shows whether it would sell.
+func (k *checkup) feed(ctx context.Context) []finding {
+	config := k.c.Feed
+	config.Limiter, config.Observe = nil, nil
+	config.Retry, config.UnknownTries = retry.Policy{Tries: 1}, 1
+	config.Timeout, config.DrainTimeout = clientTimeout, time.Millisecond
+	client, err := feed.New(config)
+	if err != nil {
+		return one(fail, err.Error(), "check JOBO_BASE_URL and JOBO_API_KEY")
+	}
+	defer client.Close()
+	page, err := client.Page(ctx, nothing())
+	if err != nil {
+		return refusal(err)
+	}
+	if !page.ServedAt.IsZero() {
+		// The header was written while we waited, and has whole seconds: it is half
+		// a second late on average.
+		skew := time.Since(page.ServedAt) - page.Took/2 - time.Second/2
+		k.skew = &skew
+	}
+	if len(page.Rows) > 0 {
+		return one(fail, fmt.Sprintf("it answers a request for nothing with %d rows, for %d credits: it does not heed filters", len(page.Rows), page.Cost()), "check JOBO_BASE_URL")
+	}
+	balance := "the wallet is not told"
+	if page.Balance != feed.Unknown {
+		balance = fmt.Sprintf("the wallet holds %d credits", page.Balance)
+	}
+	return one(okay, "it takes the key; "+balance+"; this request cost nothing", "")
+}
+
+// refusal explains why the feed gave no page.
+func refusal(err error) []finding {
+	var tries *retry.Error
+	var unknown *feed.UnknownOutcomeError
+	// There was one try, and it could not cost anything: neither is worth a word.
+	if errors.As(err, &tries) && tries.Err != nil {
+		err = tries.Err
+	}
+	if errors.As(err, &unknown) {
+		err = unknown.Err
+	}
+	var status *feed.StatusError
+	var payment *feed.PaymentError
+	var refused *feed.PageError
+	switch {
+	case errors.As(err, &payment):
+		return one(fail, payment.Error(), "fill the wallet; until then nothing can be bought, and run waits")
+	case errors.Is(err, feed.ErrUnauthorized):
+		return one(fail, err.Error(), "set JOBO_API_KEY (or the file in JOBO_API_KEY_FILE) to a key that is valid for this feed")
+	case errors.Is(err, feed.ErrForbidden):
+		return one(fail, err.Error(), "ask the vendor for a plan with the career sites feed, or use the key of one")
+	case errors.As(err, &status):
+		return refusedWith(status)
+	case errors.As(err, &refused):
+		return one(fail, err.Error(), "check that JOBO_BASE_URL names the feed itself, not a proxy or a web page")
+	}
+	return one(fail, err.Error(), reachFix(err))
+}
+
+// refusedWith judges a status that is neither about the key nor about money.
+func refusedWith(e *feed.StatusError) []finding {
+	switch {
+	case e.Status/100 == 3:
+		return one(fail, e.Error(), "set JOBO_BASE_URL to where it redirects to, https in most cases")
+	case e.Status == http.StatusTooManyRequests:
+		return one(warn, e.Error(), fmt.Sprintf("the key is good, its request limits are used up: wait %s, and set FEED_RATE_LIMIT below them where several programs share the key", e.RetryAfter))
+	case e.Status >= 500:
+		return one(fail, e.Error(), "the feed itself is in trouble: try again later")
+	}
+	return one(fail, e.Error(), "check JOBO_BASE_URL: it does not answer as the feed does")
+}
+
+// reachFix says what to do where no answer came.
+func reachFix(err error) string {
+	var (
+		unknownCA x509.UnknownAuthorityError
+		hostname  x509.HostnameError
+		invalid   x509.CertificateInvalidError
+		notTLS    tls.RecordHeaderError
+		dns       *net.DNSError
+	)
+	switch {
+	case errors.As(err, &unknownCA):
+		return "if its certificate is of a private CA, name the file of that in SSL_CERT_FILE"
+	case errors.As(err, &hostname):
+		return "name the host in JOBO_BASE_URL as its certificate does"
+	case errors.As(err, &invalid):
+		return "its certificate has to be renewed, or the clock of this machine be set"
+	case errors.As(err, &notTLS):
+		return "it does not speak TLS on this port: check scheme and port in JOBO_BASE_URL"
+	case errors.As(err, &dns):
+		return "check the host in JOBO_BASE_URL, and the DNS of this machine"
+	}
+	return "check JOBO_BASE_URL, and that this machine may connect to it directly: no proxy is used, whatever the environment says"
+}
+
+// The skews of the clock from which on something is said about it. The feed's
+// Date has whole seconds, so a few of them are nothing.
+const (
+	skewWorthAWord = time.Minute
+	skewTooLarge   = 5 * time.Minute
+)
+
+// clock compares our clock with the feed's. A run counts from the earlier of the
+// two, so that nothing is missed.
+func (k *checkup) clock(context.Context) []finding {
+	if k.skew == nil {
+		return one(skip, "the feed did not say what time it is", "")
+	}
+	skew := *k.skew
+	text := fmt.Sprintf("it is %s ahead of the feed's: the days and months of the budgets turn too early", skew.Round(time.Second))
+	if skew < 0 {
+		text = fmt.Sprintf("it is %s behind the feed's: each run buys again what changed in that time", (-skew).Round(time.Second))
+	}
+	fix := "synchronise this machine's clock (timedatectl set-ntp true, or chrony)"
+	switch {
+	case skew.Abs() > skewTooLarge:
+		return one(fail, text, fix)
+	case skew.Abs() > skewWorthAWord:
+		return one(warn, text, fix)
+	}
+	return one(okay, "it agrees with the feed's", "")
+}
+
+// certificateWorry is how long before a certificate's end a word is said.
+const certificateWorry = 14 * 24 * time.Hour
+
+// feedTLS looks at the encryption of the feed without sending the key.
+func (k *checkup) feedTLS(ctx context.Context) []finding {
+	u, err := url.Parse(k.baseURL())
+	if err != nil || u.Scheme != "https" {
+		return one(skip, "the feed is not asked over https", "")
+	}
+	state, err := k.handshake(ctx, u)
+	if err != nil {
+		return one(fail, err.Error(), reachFix(err))
+	}
+	end := state.PeerCertificates[0].NotAfter
+	text := fmt.Sprintf("%s, certificate good until %s", tls.VersionName(state.Version), end.UTC().Format(time.DateOnly))
+	if time.Until(end) < certificateWorry {
+		return one(warn, text, "tell whoever runs the feed that its certificate ends soon")
+	}
+	return one(okay, text, "")
+}
+
+// handshake connects as the feed's client does.
+func (k *checkup) handshake(ctx context.Context, u *url.URL) (tls.ConnectionState, error) {
+	port := u.Port()
+	if port == "" {
+		port = "443"
+	}
+	dial := k.c.Feed.DialContext
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: clientTimeout}).DialContext
+	}
+	conn, err := dial(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	if err != nil {
+		return tls.ConnectionState{}, fmt.Errorf("connect to %s: %w", u.Host, err)
+	}
+	defer conn.Close()
+	config := &tls.Config{}
+	if k.c.Feed.TLS != nil {
+		config = k.c.Feed.TLS.Clone()
+	}
+	config.ServerName, config.MinVersion = u.Hostname(), max(config.MinVersion, tls.VersionTLS12)
+	session := tls.Client(conn, config)
+	if err := session.HandshakeContext(ctx); err != nil {
+		return tls.ConnectionState{}, fmt.Errorf("TLS with %s: %w", u.Host, err)
+	}
+	return session.ConnectionState(), nil
+}

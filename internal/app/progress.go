@@ -1,0 +1,143 @@
+package app
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Tick is how far a run is.
+type Tick struct {
+	// Mode and Phase are those of the run; an empty Mode means that none is under
+	// way.
+	Mode, Phase string
+	// Pages, Rows and Credits are those of the run so far, Unchanged the rows that
+	// were bought again as they are in the topic already. Balance is the wallet,
+	// in credits; negative where it is not known. Expected is how many rows the
+	// run will have, zero where nobody can know.
+	Pages, Rows, Unchanged, Credits, Balance, Expected int64
+	// Waiting is what it waits for, such as the feed's request limit; empty means
+	// that it works.
+	Waiting string
+}
+
+// done is how many rows are through.
+func (t Tick) done() int64 { return t.Rows + t.Unchanged }
+
+// quiet is how long nothing is said about a wait that goes on.
+const quiet = time.Minute
+
+// pace makes rates and log lines of ticks.
+type pace struct {
+	samples []passed // of the last rateWindow, the oldest first
+	logged  Tick
+	said    time.Time // when a wait was last spoken of
+}
+
+type passed struct {
+	at   time.Time
+	rows int64
+}
+
+// rateWindow is what a rate is taken over: long enough for the feed's limits of
+// a minute to even out.
+const rateWindow = time.Minute
+
+// see takes note of a tick and returns the rate in rows a second; zero where it
+// is not known yet.
+func (p *pace) see(t Tick, now time.Time) float64 {
+	if n := len(p.samples); n > 0 && t.done() < p.samples[n-1].rows {
+		p.samples = nil // another run
+	}
+	p.samples = append(p.samples, passed{now, t.done()})
+	for len(p.samples) > 2 && now.Sub(p.samples[1].at) >= rateWindow {
+		p.samples = p.samples[1:]
+	}
+	first := p.samples[0]
+	took := now.Sub(first.at).Seconds()
+	if took == 0 {
+		return 0
+	}
+	return float64(t.done()-first.rows) / took
+}
+
+// eta is how long the rest takes at this rate; zero where nobody can know.
+func eta(t Tick, rate float64) time.Duration {
+	rest := t.Expected - t.done()
+	if t.Expected == 0 || rest <= 0 || rate <= 0 {
+		return 0
+	}
+	return time.Duration(float64(rest) / rate * float64(time.Second)).Round(time.Second)
+}
+
+// log says where a run is, if there is anything new to say.
+func (p *pace) log(log *zap.Logger, t Tick, now time.Time) {
+	rate := p.see(t, now)
+	moved, waits := t, t.Waiting != ""
+	moved.Waiting = p.logged.Waiting // words that count down are no news
+	switch {
+	case moved != p.logged:
+		log.Info("progress", t.fields(rate)...)
+	case waits && (p.said.IsZero() || now.Sub(p.said) >= quiet):
+		log.Info("waiting", zap.String("for", t.Waiting))
+	default:
+		if !waits {
+			p.said = time.Time{}
+		}
+		return
+	}
+	p.logged, p.said = t, time.Time{}
+	if waits {
+		p.said = now
+	}
+}
+
+func (t Tick) fields(rate float64) []zap.Field {
+	fields := []zap.Field{
+		zap.String("mode", t.Mode), zap.String("phase", t.Phase), zap.Int64("pages", t.Pages), zap.Int64("rows", t.Rows),
+		zap.Int64("unchanged", t.Unchanged), zap.Int64("credits", t.Credits), zap.String("rows_per_second", fmt.Sprintf("%.1f", rate)),
+	}
+	if t.Balance >= 0 {
+		fields = append(fields, zap.Int64("balance", t.Balance))
+	}
+	if t.Expected > 0 {
+		fields = append(fields, zap.Int64("expected_rows", t.Expected))
+	}
+	if left := eta(t, rate); left > 0 {
+		fields = append(fields, zap.Duration("eta", left))
+	}
+	if t.Waiting != "" {
+		fields = append(fields, zap.String("waiting_for", t.Waiting))
+	}
+	return fields
+}
+
+// barCells is how wide the bar itself is.
+const barCells = 20
+
+// line is a tick for a person, on one line of a terminal, the most important
+// first: what does not fit is cut off at the end.
+func (t Tick) line(rate float64) string {
+	if t.Mode == "" {
+		return strings.TrimSpace("idle  " + t.Waiting)
+	}
+	parts := []string{t.Mode}
+	if t.Expected > 0 {
+		full := min(t.done()*barCells/t.Expected, barCells)
+		parts = append(parts, fmt.Sprintf("[%s%s] %d%%", strings.Repeat("#", int(full)), strings.Repeat("-", int(barCells-full)), min(t.done()*100/t.Expected, 100)))
+	}
+	parts = append(parts, fmt.Sprintf("%d rows", t.done()), fmt.Sprintf("%.1f/s", rate))
+	if left := eta(t, rate); left > 0 {
+		parts = append(parts, "ETA "+left.String())
+	}
+	if t.Waiting != "" {
+		parts = append(parts, "waiting for "+t.Waiting)
+	}
+	parts = append(parts, fmt.Sprintf("%d pages", t.Pages), fmt.Sprintf("%d credits (USD %.2f)", t.Credits, float64(t.Credits)/1000))
+	if t.Balance >= 0 {
+		parts = append(parts, fmt.Sprintf("balance %d", t.Balance))
+	}
+	return strings.Join(parts, "  ")
+}
