@@ -20,8 +20,26 @@ func main() {
 	// what they do by default, so a second one ends the process at once.
 	context.AfterFunc(ctx, stop)
 	os.Exit(app.RunProducer(ctx, app.Env{
-		Args: os.Args[1:], Getenv: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr, Version: buildVersion(),
+		Args: os.Args[1:], LookupEnv: os.LookupEnv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Version: buildVersion(), Hangup: hangup,
 	}))
+}
+
+// hangup returns a channel that receives each SIGHUP from now on. Signals that
+// nobody has taken yet count as one.
+func hangup() <-chan struct{} {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	out := make(chan struct{}, 1)
+	go func() {
+		for range signals {
+			select {
+			case out <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	return out
 }
 
 // buildVersion is the release, or what the Go toolchain knows of the source.

@@ -15,7 +15,8 @@ import (
 
 // options are the command line.
 type options struct {
-	Once     bool          `help:"Stop after the backfill, with a summary."`
+	Once     bool          `help:"Stop after the backfill, with a summary; with --chaos after one more sync."`
+	Chaos    bool          `help:"The feed misbehaves: limits, outages, voided cursors, cut bodies, resets, an empty wallet."`
 	Rows     int           `default:"1000" help:"Career sites in the simulated feed."`
 	Latency  time.Duration `default:"20ms" help:"How long the feed takes for a page."`
 	Seed     uint64        `default:"1" help:"Decides every byte of the simulated feed."`

@@ -86,14 +86,14 @@ func TestFlagsAndTheirDefaults(t *testing.T) {
 		return o
 	}
 	got := parse()
-	if got.Once || got.Rows != 1000 || got.Seed != 1 || got.Latency.String() != "20ms" || got.Interval.String() != "30s" {
+	if got.Once || got.Chaos || got.Rows != 1000 || got.Seed != 1 || got.Latency.String() != "20ms" || got.Interval.String() != "30s" {
 		t.Errorf("got the defaults %+v, want the documented ones", got)
 	}
 	if got.KafkaPort != 9092 || got.RedisPort != 6379 || got.FeedPort != 8080 {
 		t.Errorf("got the ports %d, %d, %d, want those of the real servers", got.KafkaPort, got.RedisPort, got.FeedPort)
 	}
-	if got := parse("--once", "--rows=5", "--seed", "9"); !got.Once || got.Rows != 5 || got.Seed != 9 {
-		t.Errorf("got %+v, want once, 5 rows, seed 9", got)
+	if got := parse("--once", "--chaos", "--rows=5", "--seed", "9"); !got.Once || !got.Chaos || got.Rows != 5 || got.Seed != 9 {
+		t.Errorf("got %+v, want once, chaos, 5 rows, seed 9", got)
 	}
 }
 

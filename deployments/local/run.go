@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/careerstream/careerstream/internal/app"
 	"github.com/careerstream/careerstream/internal/devstack"
 	"github.com/careerstream/careerstream/internal/feed"
@@ -21,17 +23,27 @@ import (
 // changes is how many rows change between two syncs, and appears how many are new.
 const changes, appears = 20, 5
 
-// run starts the stack and syncs: once, or every interval until ctx ends.
+// chaosChanges is enough of them for a few pages, and so for a few faults.
+const chaosChanges = 3 * simulator.MaxBatch
+
+// run starts the stack and syncs: once, or every interval until ctx ends. With
+// chaos once is twice: a voided cursor can only be had once in a run, and there
+// are two ways to void one.
 func run(ctx context.Context, o options, out, logs io.Writer) error {
 	rows := o.Rows
 	if rows == 0 {
 		rows = -1 // none, where zero is the simulator's default
 	}
-	stack, err := devstack.Start(ctx, devstack.Options{
-		KafkaPort: o.KafkaPort, RedisPort: o.RedisPort, FeedPort: o.FeedPort,
-		// Plain rows take one line each: somebody wants to read them.
-		Feed: simulator.Options{Rows: rows, Seed: o.Seed, Latency: o.Latency, Plain: true},
-	})
+	// Plain rows take one line each: somebody wants to read them.
+	source := simulator.Options{Rows: rows, Seed: o.Seed, Latency: o.Latency, Plain: true}
+	var c *chaos
+	change, syncs := changes, 1
+	if o.Chaos {
+		c = newChaos(o.Seed, out)
+		source.Trace = c.watch
+		change, syncs = chaosChanges, 2
+	}
+	stack, err := devstack.Start(ctx, devstack.Options{KafkaPort: o.KafkaPort, RedisPort: o.RedisPort, FeedPort: o.FeedPort, Feed: source})
 	if err != nil {
 		return err
 	}
@@ -39,24 +51,39 @@ func run(ctx context.Context, o options, out, logs io.Writer) error {
 	welcome(out, stack)
 	config := configure(stack)
 	log := config.Log.New(logs)
-	for {
-		result, err := app.Sync(ctx, config, log)
-		if result.Stopped || ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
-			return nil
-		}
-		if err != nil {
+	due := stack.Feed.Len()
+	for n := 1; ; n++ {
+		if stopped, err := syncThrough(ctx, stack, c, due, config, log); stopped || err != nil {
 			return err
 		}
-		if o.Once {
-			return summarise(ctx, out, stack, config)
+		if o.Once && n == syncs {
+			return summarise(ctx, out, stack, config, c)
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(o.Interval):
+		if !o.Once {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(o.Interval):
+			}
 		}
-		stack.Feed.UpdateRandom(changes)
-		stack.Feed.Insert(appears)
+		due = len(stack.Feed.UpdateRandom(change)) + len(stack.Feed.Insert(appears))
+	}
+}
+
+// syncThrough syncs, and again where chaos says so, until one sync is through or
+// it was told to stop. About that many rows are due.
+func syncThrough(ctx context.Context, stack *devstack.Stack, c *chaos, due int, config app.Producer, log *zap.Logger) (stopped bool, _ error) {
+	if err := c.arm(stack.Feed, due); err != nil {
+		return false, err
+	}
+	for tries := 1; ; tries++ {
+		result, err := app.Sync(ctx, config, log)
+		if result.Stopped || ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
+			return true, nil
+		}
+		if !c.again(err, tries) {
+			return false, err
+		}
 	}
 }
 

@@ -177,7 +177,7 @@ func TestASummaryThatDoesNotAddUpIsAnError(t *testing.T) {
 	}
 	check := func(want string) {
 		t.Helper()
-		err := summarise(t.Context(), io.Discard, stack, config)
+		err := summarise(t.Context(), io.Discard, stack, config, nil)
 		if got := errorText(err); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}

@@ -12,8 +12,9 @@ import (
 )
 
 // summarise reads the topic as a consumer would, compares it with what the feed
-// has and billed, and prints the sums. A difference is an error.
-func summarise(ctx context.Context, out io.Writer, stack *devstack.Stack, config app.Producer) error {
+// has and billed, and prints the sums and what chaos cost. A difference is an
+// error, with chaos too: nothing that the feed does is allowed to show in the topic.
+func summarise(ctx context.Context, out io.Writer, stack *devstack.Stack, config app.Producer, c *chaos) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	cluster, err := kafka.Open(ctx, config.Kafka)
@@ -40,6 +41,9 @@ func summarise(ctx context.Context, out io.Writer, stack *devstack.Stack, config
 		if newest[id] != string(row.Bytes) {
 			missing++
 		}
+	}
+	if c != nil {
+		c.cost()
 	}
 	ledger := stack.Feed.Ledger()
 	fmt.Fprintf(out, "\n%d rows bought for %d credits (USD %.2f), %d records in %s: %d duplicates, %d of %d sites missing or out of date\n",

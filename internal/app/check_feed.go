@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/careerstream/careerstream/internal/feed"
@@ -149,52 +148,4 @@ func (k *checkup) clock(context.Context) []finding {
 		return one(warn, text, fix)
 	}
 	return one(okay, "it agrees with the feed's", "")
-}
-
-// certificateWorry is how long before a certificate's end a word is said.
-const certificateWorry = 14 * 24 * time.Hour
-
-// feedTLS looks at the encryption of the feed without sending the key.
-func (k *checkup) feedTLS(ctx context.Context) []finding {
-	u, err := url.Parse(k.baseURL())
-	if err != nil || u.Scheme != "https" {
-		return one(skip, "the feed is not asked over https", "")
-	}
-	state, err := k.handshake(ctx, u)
-	if err != nil {
-		return one(fail, err.Error(), reachFix(err))
-	}
-	end := state.PeerCertificates[0].NotAfter
-	text := fmt.Sprintf("%s, certificate good until %s", tls.VersionName(state.Version), end.UTC().Format(time.DateOnly))
-	if time.Until(end) < certificateWorry {
-		return one(warn, text, "tell whoever runs the feed that its certificate ends soon")
-	}
-	return one(okay, text, "")
-}
-
-// handshake connects as the feed's client does.
-func (k *checkup) handshake(ctx context.Context, u *url.URL) (tls.ConnectionState, error) {
-	port := u.Port()
-	if port == "" {
-		port = "443"
-	}
-	dial := k.c.Feed.DialContext
-	if dial == nil {
-		dial = (&net.Dialer{Timeout: clientTimeout}).DialContext
-	}
-	conn, err := dial(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
-	if err != nil {
-		return tls.ConnectionState{}, fmt.Errorf("connect to %s: %w", u.Host, err)
-	}
-	defer conn.Close()
-	config := &tls.Config{}
-	if k.c.Feed.TLS != nil {
-		config = k.c.Feed.TLS.Clone()
-	}
-	config.ServerName, config.MinVersion = u.Hostname(), max(config.MinVersion, tls.VersionTLS12)
-	session := tls.Client(conn, config)
-	if err := session.HandshakeContext(ctx); err != nil {
-		return tls.ConnectionState{}, fmt.Errorf("TLS with %s: %w", u.Host, err)
-	}
-	return session.ConnectionState(), nil
 }

@@ -5,13 +5,16 @@ import (
 	"crypto/x509"
 	"io"
 	"log"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/careerstream/careerstream/internal/checkpoint"
+	"github.com/careerstream/careerstream/internal/feed"
 	"github.com/careerstream/careerstream/internal/kafka"
+	"github.com/careerstream/careerstream/internal/secret"
 	"github.com/careerstream/careerstream/internal/simulator"
 )
 
@@ -99,6 +102,47 @@ func TestWhatIsSaidOfBudgets(t *testing.T) {
 			got := w.check()
 			if line := strings.Join(got.of(test.want), ""); got.err != nil || !strings.Contains(line, test.says) {
 				t.Errorf("got %v, want %q among the lines with %s:\n%s", got.err, test.says, test.want, got.text)
+			}
+		})
+	}
+}
+
+func TestWhatIsSaidOfAFeedThatAnswersOddly(t *testing.T) {
+	t.Parallel()
+	answer := func(status int, kind, body string) http.HandlerFunc {
+		return func(out http.ResponseWriter, _ *http.Request) {
+			out.Header().Set("Content-Type", kind)
+			out.Header().Set("Retry-After", "7")
+			out.WriteHeader(status)
+			_, _ = io.WriteString(out, body)
+		}
+	}
+	const jsonKind = "application/json"
+	tests := map[string]struct {
+		answer    http.HandlerFunc
+		want      verdict
+		text, fix string
+	}{
+		"an error of its own":     {answer(503, jsonKind, "{}"), fail, "status 503", "try again later"},
+		"limits that are used up": {answer(429, jsonKind, "{}"), warn, "status 429", "wait 7s"},
+		"no such page":            {answer(404, jsonKind, "{}"), fail, "status 404", "check JOBO_BASE_URL"},
+		"a web page":              {answer(200, "text/html", "<html>"), fail, "not JSON", "not a proxy or a web page"},
+		"rows all the same":       {answer(200, jsonKind, `{"career_sites":[{"id":"a","updated_at":"2026-01-01T00:00:00Z"}],"next_cursor":null,"has_more":false}`), fail, "1 rows, for 50 credits", "check JOBO_BASE_URL"},
+		"nothing, as it should":   {answer(200, jsonKind, `{"career_sites":[],"next_cursor":null,"has_more":false}`), okay, "the wallet is not told", ""},
+		"nothing at all":          {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, fail, "EOF", "no proxy is used"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(test.answer)
+			t.Cleanup(server.Close)
+			k := &checkup{c: Producer{Feed: feed.Config{BaseURL: server.URL, Key: secret.New("any")}}}
+			got := k.feed(t.Context())[0]
+			if got.verdict != test.want || !strings.Contains(got.text, test.text) || !strings.Contains(got.fix, test.fix) {
+				t.Errorf("got %s %q with the fix %q, want %s, %q and %q", got.verdict, got.text, got.fix, test.want, test.text, test.fix)
+			}
+			if strings.Contains(got.text, "billed") {
+				t.Errorf("got %q, which speaks of money that could not be spent", got.text)
 			}
 		})
 	}

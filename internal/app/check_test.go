@@ -106,7 +106,7 @@ func TestCheckOfAHealthyWorldFindsNothingAndBuysNothing(t *testing.T) {
 	if sold := w.feed.Ledger(); sold.Rows != 0 || sold.Credits != 0 {
 		t.Errorf("got %d rows for %d credits, want nothing bought", sold.Rows, sold.Credits)
 	}
-	if w.redis.Keys() != nil && len(w.redis.Keys()) != 0 {
+	if len(w.redis.Keys()) != 0 {
 		t.Errorf("got keys %q in Redis, want none", w.redis.Keys())
 	}
 	if strings.Contains(got.text, simulator.DefaultAPIKey) {
@@ -130,7 +130,9 @@ func refused(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
 	return listener.Addr().String()
 }
 
@@ -249,6 +251,19 @@ func TestCheckNamesEachMissingACL(t *testing.T) {
 		w.create("letters", 1, "delete")
 		w.wantFailures(w.check(), nil, []string{"nothing that can be seen is missing; Write on the transactional id feed-producer.career-sites shows only when it is used"})
 	})
+}
+
+func TestCheckPrintsNoSecrets(t *testing.T) {
+	t.Parallel()
+	w := newWard(t, simulator.Options{}, everything()...)
+	w.redis.RequireAuth("another")
+	w.c.Feed.Key, w.c.Kafka.Password = secret.New("hush-key"), secret.New("hush-kafka")
+	w.c.RedisURL = secret.New("redis://:hush-redis@" + w.redis.Addr())
+	got := w.check()
+	w.wantFailures(got, []string{"feed", "kafka", "redis"}, nil)
+	if all := got.text + got.err.Error(); strings.Contains(all, "hush") {
+		t.Errorf("a secret is printed:\n%s", all)
+	}
 }
 
 func TestCheckThatIsStoppedSaysSo(t *testing.T) {

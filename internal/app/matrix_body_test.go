@@ -14,7 +14,7 @@ import (
 
 	"github.com/careerstream/careerstream/internal/app"
 	"github.com/careerstream/careerstream/internal/feed"
-	"github.com/careerstream/careerstream/internal/kafka"
+	adapter "github.com/careerstream/careerstream/internal/kafka"
 	"github.com/careerstream/careerstream/internal/secret"
 	"github.com/careerstream/careerstream/internal/simulator"
 	"github.com/careerstream/careerstream/schemas"
@@ -134,9 +134,9 @@ func bodyTable() map[string]bodyCase {
 
 func TestMatrixBody(t *testing.T) {
 	t.Parallel()
-	kafka := broker(t)
+	cluster := broker(t)
 	each(t, bodyTable(), func(t *testing.T, c bodyCase) {
-		l := newLab(t, kafka, simulator.Options{Rows: c.rows})
+		l := newLab(t, cluster, simulator.Options{Rows: c.rows})
 		if c.rows > 0 {
 			l.env["BATCH_SIZE"] = "50"
 		}
@@ -178,7 +178,7 @@ func TestMatrixStall(t *testing.T) {
 		config := app.Producer{
 			Feed:     feed.Config{BaseURL: l.env["JOBO_BASE_URL"], Key: secret.New(l.env["JOBO_API_KEY"]), Timeout: time.Second},
 			FeedName: l.env["FEED_NAME"], BatchSize: 5, LeaseTTL: 15 * time.Second,
-			Kafka:    kafka.Config{Brokers: strings.Split(l.env["KAFKA_BROKERS"], ",")},
+			Kafka:    adapter.Config{Brokers: strings.Split(l.env["KAFKA_BROKERS"], ",")},
 			Topics:   app.Topics{CareerSites: l.env["CAREER_SITES_TOPIC"], Progress: l.env["PROGRESS_TOPIC"], DeadLetters: l.env["DEAD_LETTERS_TOPIC"], Create: true, Partitions: 2, Replication: -1},
 			RedisURL: secret.New(l.env["REDIS_URL"]),
 		}
@@ -234,9 +234,9 @@ func rowTable() map[string]rowCase {
 
 func TestMatrixRow(t *testing.T) {
 	t.Parallel()
-	kafka := broker(t)
+	cluster := broker(t)
 	each(t, rowTable(), func(t *testing.T, c rowCase) {
-		l := newLab(t, kafka, simulator.Options{})
+		l := newLab(t, cluster, simulator.Options{})
 		l.front.at(3, withRow(c.row))
 		l.run(app.ExitDone)
 		may := allowance{}
@@ -280,7 +280,7 @@ func (l *lab) judgeLetter(c rowCase) {
 // The same company twice: on one page, and on two. The newest version is the last.
 func TestMatrixDuplicateRows(t *testing.T) {
 	t.Parallel()
-	kafka := broker(t)
+	cluster := broker(t)
 	type twice struct {
 		fault    simulator.Fault
 		act      func(l *lab) act // on the last page
@@ -307,7 +307,7 @@ func TestMatrixDuplicateRows(t *testing.T) {
 		if c.skip != "" {
 			t.Skip(c.skip)
 		}
-		l := newLab(t, kafka, simulator.Options{})
+		l := newLab(t, cluster, simulator.Options{})
 		if c.act != nil {
 			l.front.at(3, c.act(l))
 		} else {

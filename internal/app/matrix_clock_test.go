@@ -43,12 +43,12 @@ func clockTable() map[string]clockCase {
 
 func TestMatrixClock(t *testing.T) {
 	t.Parallel()
-	kafka := broker(t)
+	cluster := broker(t)
 	each(t, clockTable(), func(t *testing.T, c clockCase) {
 		var ahead atomic.Int64
 		ahead.Store(int64(c.ahead))
 		clock := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
-		l := newLab(t, kafka, simulator.Options{Clock: clock})
+		l := newLab(t, cluster, simulator.Options{Clock: clock})
 		if c.act != nil {
 			l.front.at(1, c.act)
 		}
@@ -79,9 +79,9 @@ func TestMatrixClock(t *testing.T) {
 // Only the Date header lies, and the rows have the right time.
 func TestMatrixClockOfTheHeaderAlone(t *testing.T) {
 	t.Parallel()
-	kafka := broker(t)
+	cluster := broker(t)
 	each(t, map[string]time.Duration{"behind": -time.Hour, "ahead": time.Hour}, func(t *testing.T, skew time.Duration) {
-		l := newLab(t, kafka, simulator.Options{})
+		l := newLab(t, cluster, simulator.Options{})
 		l.arm(simulator.Fault{Kind: simulator.KindDateSkew, Skew: skew})
 		l.run(app.ExitFailed, "this machine's clock is", "set the clock (NTP)")
 		l.struck(simulator.KindDateSkew, 1, true)

@@ -69,9 +69,9 @@ func cursorTable() map[string]cursorCase {
 
 func TestMatrixCursor(t *testing.T) {
 	t.Parallel()
-	kafka := broker(t)
+	cluster := broker(t)
 	each(t, cursorTable(), func(t *testing.T, c cursorCase) {
-		l := newLab(t, kafka, simulator.Options{Rows: 22})
+		l := newLab(t, cluster, simulator.Options{Rows: 22})
 		l.arm(c.faults...)
 		if c.act != nil {
 			l.front.at(2, c.act)
@@ -97,20 +97,20 @@ func TestMatrixCursorIsOpaque(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	real := ""
+	sold := ""
 	l.front.at(1, func(w http.ResponseWriter, r *http.Request, feed http.Handler) {
 		nextCursor(string(quoted[1:len(quoted)-1]))(w, r, feed)
-		real = l.ledger().Bills[0].Next
+		sold = l.ledger().Bills[0].Next
 	})
 	l.front.at(2, func(w http.ResponseWriter, r *http.Request, feed http.Handler) {
 		if got := cursorIn(r); got != odd {
 			t.Errorf("got the cursor %q back, want %q", got, odd)
 		}
-		putCursor(r, real)
+		putCursor(r, sold)
 		feed.ServeHTTP(w, r)
 	})
 	l.run(app.ExitDone)
-	l.finish(allowance{aliases: map[string]string{odd: real}})
+	l.finish(allowance{aliases: map[string]string{odd: sold}})
 }
 
 // invalidCursor refuses whatever has a cursor.
@@ -126,7 +126,7 @@ func invalidCursor(w http.ResponseWriter, r *http.Request, feed http.Handler) {
 // cost it again, and so on: the program stops.
 func TestMatrixCursorVoided(t *testing.T) {
 	t.Parallel()
-	kafka := broker(t)
+	cluster := broker(t)
 	type voided struct {
 		at    []int // requests that are refused
 		code  int
@@ -139,7 +139,7 @@ func TestMatrixCursorVoided(t *testing.T) {
 		"twice":                 {[]int{2, 5}, app.ExitFailed, 3, 2},
 		"each time that it can": {nil, app.ExitFailed, 2, 1},
 	}, func(t *testing.T, c voided) {
-		l := newLab(t, kafka, simulator.Options{})
+		l := newLab(t, cluster, simulator.Options{})
 		for _, n := range c.at {
 			l.front.at(n, invalidCursor)
 		}
@@ -162,7 +162,7 @@ func TestMatrixCursorVoided(t *testing.T) {
 // scan anew, with both shapes of the feed's words for it.
 func TestMatrixCursorVoidedBetweenRuns(t *testing.T) {
 	t.Parallel()
-	kafka := broker(t)
+	cluster := broker(t)
 	type answer struct {
 		code  int
 		style simulator.ErrorStyle
@@ -177,7 +177,7 @@ func TestMatrixCursorVoidedBetweenRuns(t *testing.T) {
 		if c.skip != "" {
 			t.Skip(c.skip)
 		}
-		l := newLab(t, kafka, simulator.Options{ErrorStyle: c.style})
+		l := newLab(t, cluster, simulator.Options{ErrorStyle: c.style})
 		l.front.at(2, status(401, nil, ""))
 		l.run(app.ExitFailed)
 		l.feed.VoidCursors(c.code)

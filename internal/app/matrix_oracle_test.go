@@ -137,8 +137,8 @@ func (l *lab) judgeChain(records []*kgo.Record, aliases map[string]string) {
 		}
 		if p.Phase == schemas.Paging {
 			cursor := p.Cursor
-			if real, ok := aliases[cursor]; ok {
-				cursor = real
+			if sold, ok := aliases[cursor]; ok {
+				cursor = sold
 			}
 			at, known := handed[cursor]
 			if !known || at <= place {
@@ -223,7 +223,7 @@ func (l *lab) read(topic string) []*kgo.Record {
 	ctx, cancel := context.WithTimeout(l.t.Context(), 20*time.Second)
 	defer cancel()
 	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(l.env["KAFKA_BROKERS"], ",")...),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.MetadataMinAge(10*time.Millisecond), kgo.FetchMaxWait(100*time.Millisecond))
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.MetadataMinAge(10*time.Millisecond), kgo.FetchMaxWait(100*time.Millisecond), kgo.DisableClientMetrics())
 	if err != nil {
 		l.t.Fatal(err)
 	}

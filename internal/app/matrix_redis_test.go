@@ -2,7 +2,7 @@ package app_test
 
 import (
 	"bufio"
-	"crypto/sha1" //nolint:gosec // it is how Redis names a script
+	"crypto/sha1" // it is how Redis names a script
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -41,7 +41,7 @@ func redisStates() map[string]struct{ reply, why, fix string } {
 // Without Redis at the start nothing is bought: it holds the lease.
 func TestMatrixRedisNotThereAtTheStart(t *testing.T) {
 	t.Parallel()
-	kafka := broker(t)
+	cluster := broker(t)
 	type start struct {
 		do    func(l *lab)
 		words []string
@@ -66,7 +66,7 @@ func TestMatrixRedisNotThereAtTheStart(t *testing.T) {
 		table[name] = start{func(l *lab) { l.redis.SetError(state.reply) }, []string{state.why, state.fix}}
 	}
 	each(t, table, func(t *testing.T, c start) {
-		l := newLab(t, kafka, simulator.Options{})
+		l := newLab(t, cluster, simulator.Options{})
 		url := l.env["REDIS_URL"]
 		c.do(l)
 		want := app.ExitFailed
@@ -141,9 +141,9 @@ func redisTable() map[string]redisCase {
 
 func TestMatrixRedisFailsInTheRun(t *testing.T) {
 	t.Parallel()
-	kafka := broker(t)
+	cluster := broker(t)
 	each(t, redisTable(), func(t *testing.T, c redisCase) {
-		l := newLab(t, kafka, simulator.Options{})
+		l := newLab(t, cluster, simulator.Options{})
 		if c.hold > 0 {
 			l.arm(simulator.Fault{Kind: simulator.KindLatency, Delay: c.hold, Billed: true, When: simulator.When{Page: 2}})
 		}
@@ -170,7 +170,7 @@ func (l *lab) judgeCopy() {
 
 // command sends a command to Redis past the wire.
 func (l *lab) command(args ...string) {
-	conn, err := net.Dial("tcp", l.redis.Addr()) //nolint:noctx // the loopback
+	conn, err := net.Dial("tcp", l.redis.Addr())
 	if err != nil {
 		l.t.Error(err)
 		return
@@ -189,7 +189,7 @@ func (l *lab) command(args ...string) {
 // is made again, and has the effect of one.
 func TestMatrixRedisLosesReplies(t *testing.T) {
 	t.Parallel()
-	kafka := broker(t)
+	cluster := broker(t)
 	type loss struct {
 		name  string
 		times int
@@ -199,7 +199,7 @@ func TestMatrixRedisLosesReplies(t *testing.T) {
 		table[name+", once"], table[name+", twice"] = loss{name, 1}, loss{name, 2}
 	}
 	each(t, table, func(t *testing.T, c loss) {
-		l := newLab(t, kafka, simulator.Options{})
+		l := newLab(t, cluster, simulator.Options{})
 		// A run that ends early: the next one knows the scripts and has a copy to repair.
 		l.front.at(2, status(401, nil, ""))
 		l.run(app.ExitFailed)
@@ -230,7 +230,7 @@ func callsOf(t *testing.T, name string) []string {
 	if err != nil {
 		return []string{fmt.Sprintf("$%d\r\n%s\r\n", len(name), name)}
 	}
-	digest := sha1.Sum(text) //nolint:gosec // see the import
+	digest := sha1.Sum(text)
 	return []string{hex.EncodeToString(digest[:]), string(text)}
 }
 
@@ -260,8 +260,8 @@ func betweenTable() map[string]betweenCase {
 	ahead := func(pages int) betweenCase {
 		return betweenCase{
 			do: func(l *lab, _ map[string]string, now schemas.Progress) {
-				now.Seq, now.Pages, now.Op = now.Seq+uint64(pages), now.Pages+int64(pages), "01ARZ3NDEKTSV4RRFFQ69G5FAV" //nolint:gosec // not negative
-				value, _ := json.Marshal(now)                                                                            // it was read as JSON
+				now.Seq, now.Pages, now.Op = now.Seq+uint64(pages), now.Pages+int64(pages), "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+				value, _ := json.Marshal(now) // it was read as JSON
 				l.redis.HSet(l.key("checkpoint"), "fence", fmt.Sprint(now.Fence), "seq", fmt.Sprint(now.Seq), "op", now.Op, "state", string(value))
 			},
 			code: app.ExitRefused, words: []string{"refused to spend", "Redis is ahead of Kafka", "nothing was bought", "costs nothing"},
@@ -287,10 +287,10 @@ func betweenTable() map[string]betweenCase {
 
 func TestMatrixRedisChangedBetweenRuns(t *testing.T) {
 	t.Parallel()
-	kafka := broker(t)
+	cluster := broker(t)
 	each(t, betweenTable(), func(t *testing.T, c betweenCase) {
 		pages := max(c.pages, 1)
-		l := newLab(t, kafka, simulator.Options{Rows: 12 + 5*pages})
+		l := newLab(t, cluster, simulator.Options{Rows: 12 + 5*pages})
 		older := map[string]string{}
 		l.front.at(2, first(func() { older = l.copied() }))
 		l.front.at(2+pages, status(401, nil, ""))
@@ -325,12 +325,12 @@ func (l *lab) copied() map[string]string {
 // all of it again.
 func TestMatrixRedisKnowsAStreamThatKafkaDoesNot(t *testing.T) {
 	t.Parallel()
-	kafka := broker(t)
+	cluster := broker(t)
 	each(t, map[string][]string{
 		"what can't be read": {"fence", "1", "seq", "1", "op", "x", "state", "{"},
 		"half of it":         {"seq", "5"},
 	}, func(t *testing.T, fields []string) {
-		l := newLab(t, kafka, simulator.Options{})
+		l := newLab(t, cluster, simulator.Options{})
 		l.redis.HSet(l.key("checkpoint"), fields...)
 		l.run(app.ExitRefused, "refused to spend", "no checkpoint", "nothing was bought", "REDIS_URL")
 		if n, _ := l.front.requests(); n != 0 {

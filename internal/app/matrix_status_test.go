@@ -24,14 +24,14 @@ func passing() map[int]bool {
 // follow each other in one stream: none of them may leave a trace in it.
 func TestMatrixEveryStatus(t *testing.T) {
 	t.Parallel()
-	kafka := broker(t)
+	cluster := broker(t)
 	const stretch = 50
 	table := map[string]int{}
 	for from := 200; from < 600; from += stretch {
 		table["from "+strconv.Itoa(from)] = from
 	}
 	each(t, table, func(t *testing.T, from int) {
-		l := newLab(t, kafka, simulator.Options{})
+		l := newLab(t, cluster, simulator.Options{})
 		l.run(app.ExitDone)
 		for code := from; code < from+stretch; code++ {
 			if code != http.StatusOK {
@@ -128,9 +128,9 @@ func statusTable() map[string]statusCase {
 
 func TestMatrixStatusTable(t *testing.T) {
 	t.Parallel()
-	kafka := broker(t)
+	cluster := broker(t)
 	each(t, statusTable(), func(t *testing.T, c statusCase) {
-		l := newLab(t, kafka, simulator.Options{})
+		l := newLab(t, cluster, simulator.Options{})
 		l.front.at(2, status(c.status, c.header, c.body))
 		l.run(c.code, c.words...)
 		if n, _ := l.front.requests(); c.code != app.ExitDone && n != 2 {
@@ -158,7 +158,7 @@ func TestMatrixTheWallet(t *testing.T) {
 // A redirect is never followed: the other host sees neither a request nor the key.
 func TestMatrixRedirects(t *testing.T) {
 	t.Parallel()
-	kafka := broker(t)
+	cluster := broker(t)
 	var visits atomic.Int32
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) }))
 	t.Cleanup(func() {
@@ -169,7 +169,7 @@ func TestMatrixRedirects(t *testing.T) {
 	})
 	table := map[string]int{"301": 301, "302": 302, "303": 303, "307": 307, "308": 308}
 	each(t, table, func(t *testing.T, code int) {
-		l := newLab(t, kafka, simulator.Options{})
+		l := newLab(t, cluster, simulator.Options{})
 		l.front.at(2, status(code, map[string]string{"Location": elsewhere.URL + "/api/career-sites/feed?token=secret"}, ""))
 		l.run(app.ExitFailed, "status "+strconv.Itoa(code), "never followed", "base URL")
 		l.finish(allowance{})
@@ -180,7 +180,7 @@ func TestMatrixRedirects(t *testing.T) {
 // requests, which can be longer and never shorter.
 func TestMatrixRetryAfter(t *testing.T) {
 	t.Parallel()
-	kafka := broker(t)
+	cluster := broker(t)
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	date := func(at time.Time) string { return at.Format(http.TimeFormat) }
 	type told struct {
@@ -201,7 +201,7 @@ func TestMatrixRetryAfter(t *testing.T) {
 		"garbage":               {429, map[string]string{"Retry-After": "soon"}, "", 0},
 		"garbage, and the body": {429, map[string]string{"Retry-After": "1.5s"}, `{"retry_after_seconds":1}`, time.Second},
 	}, func(t *testing.T, c told) {
-		l := newLab(t, kafka, simulator.Options{})
+		l := newLab(t, cluster, simulator.Options{})
 		l.front.at(2, status(c.status, c.header, c.body))
 		l.run(app.ExitDone)
 		n, times := l.front.requests()
@@ -223,8 +223,8 @@ func TestMatrixRetryAfterForDays(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	l.front.at(2, status(429, map[string]string{"Retry-After": "99999999999999999999"}, ""))
 	ended := make(chan ending, 1)
-	go func() { ended <- l.sync(ctx, settings{"LEASE_TTL": "500ms"}) }()
-	<-time.After(1500 * time.Millisecond) // three times what an unrenewed lease lasts
+	go func() { ended <- l.sync(ctx, settings{"LEASE_TTL": "2s"}) }()
+	<-time.After(2500 * time.Millisecond) // longer than an unrenewed lease lasts
 	if !l.redis.Exists(l.key("lease")) {
 		t.Error("the lease ran out during the wait")
 	}

@@ -96,7 +96,7 @@ func (c *command) run(ctx context.Context, env Env) error {
 		return c.buy(ctx, env, Process{Log: log, Out: out, Version: env.Version, ReloadKey: c.cli.reloadKey()})
 	}
 	err := c.desk(ctx, env)
-	if err != nil && ctx.Err() != nil && interrupted(ctx, err) {
+	if interrupted(ctx, err) {
 		return fmt.Errorf("%s was stopped before it was done: %w", c.verb, err)
 	}
 	return err
@@ -114,7 +114,7 @@ func (c *command) buy(ctx context.Context, env Env, p Process) error {
 		}
 		return err
 	}
-	result, err := Sync(ctx, c.config, p.Log)
+	result, err := oneRun(ctx, c.config, p)
 	if interrupted(ctx, err) && result.Dropped == 0 && result.UnknownTries == 0 {
 		return nil // stopped before there was anything in hand
 	}

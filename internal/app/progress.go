@@ -32,6 +32,8 @@ const quiet = time.Minute
 // pace makes rates and log lines of ticks.
 type pace struct {
 	samples []passed // of the last rateWindow, the oldest first
+	last    Tick     // but for its wait
+	moved   time.Time
 	logged  Tick
 	said    time.Time // when a wait was last spoken of
 }
@@ -45,9 +47,24 @@ type passed struct {
 // a minute to even out.
 const rateWindow = time.Minute
 
-// see takes note of a tick and returns the rate in rows a second; zero where it
-// is not known yet.
-func (p *pace) see(t Tick, now time.Time) float64 {
+// patience is how long a run stands before its wait is worth a word: at the
+// feed's limits each page waits half a second.
+const patience = 3 * time.Second
+
+// see takes note of a tick. It returns it without a wait that is short so far,
+// and the rate in rows a second; zero where that is not known yet.
+func (p *pace) see(t Tick, now time.Time) (Tick, float64) {
+	counts := t
+	if counts.Waiting = ""; counts != p.last || p.moved.IsZero() {
+		p.last, p.moved = counts, now
+	}
+	if now.Sub(p.moved) < patience {
+		t = counts
+	}
+	return t, p.rate(t, now)
+}
+
+func (p *pace) rate(t Tick, now time.Time) float64 {
 	if n := len(p.samples); n > 0 && t.done() < p.samples[n-1].rows {
 		p.samples = nil // another run
 	}
@@ -74,7 +91,11 @@ func eta(t Tick, rate float64) time.Duration {
 
 // log says where a run is, if there is anything new to say.
 func (p *pace) log(log *zap.Logger, t Tick, now time.Time) {
-	rate := p.see(t, now)
+	t, rate := p.see(t, now)
+	if t.Mode == "" && t.Waiting == "" {
+		p.logged = t // a run that is over has its summary
+		return
+	}
 	moved, waits := t, t.Waiting != ""
 	moved.Waiting = p.logged.Waiting // words that count down are no news
 	switch {
@@ -120,8 +141,11 @@ const barCells = 20
 // line is a tick for a person, on one line of a terminal, the most important
 // first: what does not fit is cut off at the end.
 func (t Tick) line(rate float64) string {
+	if t.Mode == "" && t.Waiting == "" {
+		return "" // nothing is under way, and the log says until when
+	}
 	if t.Mode == "" {
-		return strings.TrimSpace("idle  " + t.Waiting)
+		return "waiting for " + t.Waiting
 	}
 	parts := []string{t.Mode}
 	if t.Expected > 0 {

@@ -3,6 +3,7 @@ package app
 import (
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
@@ -123,11 +124,13 @@ func (r *reporter) lines() {
 // draw draws the bar: one line of text that the library keeps at the bottom. Its
 // own bar would end the line when more rows come than were expected.
 func (r *reporter) draw(s *screen) {
-	refresh := make(chan any)
-	bars := mpb.New(mpb.WithOutput(s.out), mpb.WithManualRefresh(refresh))
+	refresh, over := make(chan any), make(chan any)
+	bars := mpb.New(mpb.WithOutput(s.out), mpb.WithManualRefresh(refresh), mpb.WithShutdownNotifier(over))
 	var p pace
-	text := ""
-	bar := bars.New(0, mpb.NopStyle(), mpb.BarRemoveOnComplete(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return text })))
+	var text atomic.Value
+	text.Store("")
+	show := decor.Any(func(decor.Statistics) string { return text.Load().(string) })
+	bar := bars.New(0, mpb.NopStyle(), mpb.PrependDecorators(show))
 	s.setAbove(bars)
 	ticker := time.NewTicker(drawEvery)
 	defer ticker.Stop()
@@ -138,10 +141,17 @@ func (r *reporter) draw(s *screen) {
 			bar.Abort(true)
 			bars.Wait()
 			return
+		case <-over: // the terminal is gone
+			s.setAbove(nil)
+			bars.Wait()
+			r.lines()
+			return
 		case now := <-ticker.C:
-			t := r.poll()
-			text = t.line(p.see(t, now))
-			refresh <- now
+			text.Store(Tick.line(p.see(r.poll(), now)))
+			select {
+			case refresh <- now:
+			case <-over:
+			}
 		}
 	}
 }

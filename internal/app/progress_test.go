@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -134,10 +135,32 @@ func TestALongWaitIsSpokenOfNowAndThen(t *testing.T) {
 
 func TestNothingIsSaidWhileNothingHappens(t *testing.T) {
 	t.Parallel()
-	b := &board{tick: Tick{Balance: -1}}
-	b.tick.Pages = 3 // of the run that is over
-	if lines := reported(t, b, func() { time.Sleep(time.Hour) }); len(lines) != 1 {
-		t.Errorf("got %d lines in an idle hour, want one", len(lines))
+	b := &board{tick: Tick{Mode: "incremental", Rows: 7, Balance: -1}}
+	lines := reported(t, b, func() {
+		time.Sleep(time.Minute)
+		b.set(func(t *Tick) { *t = Tick{Balance: -1} }) // the run is over
+		time.Sleep(time.Hour)
+		b.set(func(t *Tick) { *t = Tick{Mode: "incremental", Rows: 7, Balance: -1} }) // another one like it
+		time.Sleep(time.Minute)
+	})
+	if len(lines) != 2 {
+		t.Errorf("got %d lines for two runs that stand still and the hour between, want one each: %v", len(lines), lines)
+	}
+}
+
+// At the feed's limits every page waits for half a second: that is its pace.
+func TestAShortWaitIsNotSpokenOf(t *testing.T) {
+	t.Parallel()
+	var p pace
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range 10 {
+		got, _ := p.see(Tick{Rows: int64(50 * i), Waiting: "its turn"}, at.Add(time.Duration(i)*time.Second))
+		if got.Waiting != "" || got.Rows != int64(50*i) {
+			t.Errorf("second %d: got %+v, want the rows and no wait", i, got)
+		}
+	}
+	if got, _ := p.see(Tick{Rows: 450, Waiting: "its turn"}, at.Add(9*time.Second+patience)); got.Waiting != "its turn" {
+		t.Errorf("got %+v after %s without a row, want the wait", got, patience)
 	}
 }
 
@@ -145,18 +168,22 @@ func TestARateIsThatOfTheRunUnderWay(t *testing.T) {
 	t.Parallel()
 	var p pace
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	p.see(Tick{Rows: 1000}, at)
-	if got := p.see(Tick{Rows: 5}, at.Add(10*time.Second)); got != 0 {
+	rate := func(rows int64, second int) float64 {
+		_, rate := p.see(Tick{Rows: rows}, at.Add(time.Duration(second)*time.Second))
+		return rate
+	}
+	rate(1000, 0)
+	if got := rate(5, 10); got != 0 {
 		t.Errorf("got %.1f rows a second as another run begins, want 0", got)
 	}
-	if got := p.see(Tick{Rows: 105}, at.Add(20*time.Second)); got != 10 {
+	if got := rate(105, 20); got != 10 {
 		t.Errorf("got %.1f rows a second, want 10", got)
 	}
 	// What is more than a window ago no longer counts.
-	for i := range 12 {
-		p.see(Tick{Rows: 105}, at.Add(time.Duration(30+10*i)*time.Second))
+	for second := 30; second < 150; second += 10 {
+		rate(105, second)
 	}
-	if got := p.see(Tick{Rows: 105}, at.Add(150*time.Second)); got != 0 {
+	if got := rate(105, 150); got != 0 {
 		t.Errorf("got %.1f rows a second after two idle minutes, want 0", got)
 	}
 }
@@ -176,7 +203,8 @@ func TestALineForAPerson(t *testing.T) {
 		"incremental  57 rows  0.0/s  waiting for the request limit  1 pages  2850 credits (USD 2.85)": {
 			Tick{Mode: "incremental", Pages: 1, Rows: 50, Unchanged: 7, Credits: 2850, Balance: -1, Waiting: "the request limit"}, 0,
 		},
-		"idle  until 12:00": {Tick{Waiting: "until 12:00"}, 0},
+		"waiting for the lease": {Tick{Waiting: "the lease"}, 0},
+		"":                      {Tick{Balance: 7}, 0},
 	} {
 		if got := c.tick.line(c.rate); got != want {
 			t.Errorf("got  %q\nwant %q", got, want)
@@ -219,6 +247,36 @@ func TestLogLinesDoNotTearTheBar(t *testing.T) {
 		}
 		if logged != 22 || bars == 0 || !strings.HasSuffix(strings.TrimSpace(out.String()), "after") {
 			t.Errorf("got %d log lines and %d times the bar, want 22, some, and the last line at the end:\n%s", logged, bars, out.String())
+		}
+	})
+}
+
+// gone is a terminal that was closed.
+type gone struct{ writes int }
+
+func (g *gone) Write([]byte) (int, error) {
+	g.writes++
+	return 0, errors.New("input/output error")
+}
+
+// A process that outlives its terminal goes on, and still ends.
+func TestATerminalThatIsGoneStopsTheBarAndNothingElse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		out := new(gone)
+		s := &screen{out: out, person: true}
+		log := Log{Format: "console"}.New(s)
+		b := &board{tick: Tick{Mode: "backfill", Balance: -1}}
+		r := newReporter(s, log, b.poll)
+		r.Start()
+		for range 40 {
+			b.set(rows(50))
+			time.Sleep(time.Second)
+		}
+		r.Stop()
+		// One attempt at the bar, then the lines of a log.
+		if out.writes < 4 || out.writes > 6 {
+			t.Errorf("got %d writes in 40 s, want one of the bar and a line every 10 s", out.writes)
 		}
 	})
 }

@@ -83,14 +83,6 @@ func (r *rehearsal) Newest(ctx context.Context) (producer.Published, error) {
 	return r.d.newest(ctx)
 }
 
-// newest is the newest row of the stream on the career-sites topic.
-func (d *desk) newest(ctx context.Context) (producer.Published, error) {
-	if d.lacks(d.stream.Sites.Name) {
-		return producer.Published{}, nil
-	}
-	return journal{d.stream}.Newest(ctx)
-}
-
 // Recent finds nothing: what was published lately decides what is published
 // again, and not what is bought.
 func (*rehearsal) Recent(context.Context, time.Time, func(producer.Published) bool) error { return nil }

@@ -2,29 +2,14 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/careerstream/careerstream/internal/feed"
 	"github.com/careerstream/careerstream/schemas"
 )
-
-// stateFormat is the first member of a file with a stream's state.
-const stateFormat = "careerstream-state/1"
-
-// stateFile is a stream's state on its way to another cluster.
-type stateFile struct {
-	Format     string    `json:"format"`
-	ExportedAt time.Time `json:"exported_at"`
-	Feed       string    `json:"feed"`
-	// Records are progress records as they were committed: the stream's, and those
-	// of its windows while it pages them. They hold cursors.
-	Records []json.RawMessage `json:"records"`
-}
 
 // StateReport is what Kafka and Redis have as a stream's checkpoint. Cursors are
 // replaced by digests: the file of StateExport has them.
@@ -39,9 +24,10 @@ type StateReport struct {
 	RedisError string            `json:"redis_error,omitempty"`
 	Agreement  string            `json:"agreement,omitempty"`
 	// Proposed is a watermark for "state reset --watermark" where Kafka has no
-	// checkpoint: that of the copy, or else the start of the run that published
-	// the newest row. Zero means that nothing tells.
+	// checkpoint, and Because what it was taken from: the copy, or else the newest
+	// row. Zero means that nothing tells.
 	Proposed time.Time `json:"proposed_watermark,omitzero"`
+	Because  string    `json:"proposed_because,omitempty"`
 }
 
 // StateShow prints the checkpoint as Kafka and Redis have it, as json or as a
@@ -62,8 +48,10 @@ func StateShow(ctx context.Context, c Producer, format string, out io.Writer) er
 		copied := veiled(f.copied)
 		r.Redis = &copied
 	}
-	proposed, missing := d.propose(ctx, f)
-	r.Proposed = proposed
+	var unread error
+	if f.kafkaErr == nil {
+		r.Proposed, r.Because, unread = d.propose(ctx, f)
+	}
 	if f.kafkaErr != nil {
 		r.KafkaError = f.kafkaErr.Error()
 	}
@@ -75,7 +63,7 @@ func StateShow(ctx context.Context, c Producer, format string, out io.Writer) er
 	} else {
 		err = r.table(out)
 	}
-	return errors.Join(err, f.errs(), missing)
+	return errors.Join(err, f.errs(), unread)
 }
 
 // records are those that Kafka has of the stream and of the run that it is in, the
@@ -102,16 +90,21 @@ func veiled(p schemas.Progress) schemas.Progress {
 	return p
 }
 
-// propose returns a watermark for a stream that Kafka has no checkpoint of.
-func (d *desk) propose(ctx context.Context, f facts) (time.Time, error) {
-	if f.kafkaErr != nil || f.kafka.Found {
-		return time.Time{}, nil
-	}
-	if !f.copied.Watermark.IsZero() {
-		return f.copied.Watermark, nil
+// propose returns a watermark for a stream that Kafka has no checkpoint of, and
+// what it was taken from.
+func (d *desk) propose(ctx context.Context, f facts) (at time.Time, because string, err error) {
+	switch {
+	case f.kafka.Found:
+		return time.Time{}, "", nil
+	case !f.copied.Watermark.IsZero():
+		return f.copied.Watermark, "Redis has it", nil
 	}
 	row, err := d.newest(ctx)
-	return idTime(row.RunID), err
+	if at = idTime(row.RunID); at.IsZero() {
+		return at, "", err
+	}
+	// A run that was cut off has not published all that changed before it began.
+	return at, "run " + row.RunID + ", which published the newest row, was begun then: right if it reached its end", nil
 }
 
 func (r StateReport) table(out io.Writer) error {
@@ -142,7 +135,8 @@ func (r StateReport) table(out io.Writer) error {
 		l.add("", "%s%s", r.Agreement, advice(r.Agreement))
 	}
 	if !r.Proposed.IsZero() {
-		l.add("proposal", "producer state reset --watermark %s buys what changed since then", stamp(r.Proposed))
+		l.add("proposal", "producer state reset --watermark %s", stamp(r.Proposed))
+		l.add("", "%s", r.Because)
 	}
 	return l.print(out)
 }
@@ -156,71 +150,4 @@ func recordLines(l *lines, what string, p schemas.Progress) {
 	if p.Window == 0 {
 		l.add("", "filters %s, topic %s", p.Filters, p.Topic)
 	}
-}
-
-// StateExport writes the state of the stream to out, for StateImport on another
-// cluster. It holds cursors, which are worth money to whoever has the API key. To
-// warn it says what the reader should know. It fails where Kafka has no
-// checkpoint, and does without Redis.
-func StateExport(ctx context.Context, c Producer, out, warn io.Writer) error {
-	d, err := openDesk(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer d.close()
-	f := d.look(ctx)
-	switch {
-	case f.kafkaErr != nil:
-		return f.kafkaErr
-	case !f.kafka.Found:
-		return fmt.Errorf("topic %s has no checkpoint of feed %q: there is nothing to export; check FEED_NAME and PROGRESS_TOPIC", c.Topics.Progress, c.FeedName)
-	}
-	file := stateFile{Format: stateFormat, ExportedAt: f.at, Feed: c.FeedName}
-	for _, record := range f.records() {
-		value, err := record.Encode()
-		if err != nil {
-			return err
-		}
-		file.Records = append(file.Records, value)
-	}
-	if f.holder.Held && f.kafka.Own.Phase == schemas.Paging {
-		fmt.Fprintf(warn, "warning: %s is at work on this run: what it buys from now on is bought again by the importing side; stop it and export again\n", f.holder.Owner)
-	}
-	if err := writeJSON(out, file); err != nil {
-		return fmt.Errorf("write the state of feed %q: %w", c.FeedName, err)
-	}
-	return nil
-}
-
-// maxStateFile bounds what is read of a file: records of 64 windows have less
-// than a hundredth of it.
-const maxStateFile = 16 << 20
-
-// readState reads what StateExport wrote and checks that it is the state of feed.
-func readState(in io.Reader, feedName string) ([]schemas.Progress, error) {
-	const want = `expected the file that "producer state export" wrote`
-	data, err := io.ReadAll(io.LimitReader(in, maxStateFile))
-	if err != nil {
-		return nil, fmt.Errorf("read the state: %w", err)
-	}
-	var file stateFile
-	if err := json.Unmarshal(data, &file); err != nil {
-		return nil, fmt.Errorf("read the state: %w: %s", err, want)
-	}
-	if file.Format != stateFormat {
-		return nil, fmt.Errorf("read the state: format is %q, this program reads %q: %s", file.Format, stateFormat, want)
-	}
-	if file.Feed != feedName {
-		return nil, fmt.Errorf("the file has the state of feed %q, and FEED_NAME is %q: set FEED_NAME=%s to import it", file.Feed, feedName, file.Feed)
-	}
-	records := make([]schemas.Progress, len(file.Records))
-	for i, raw := range file.Records {
-		if records[i], err = schemas.DecodeProgress(raw); err != nil {
-			return nil, fmt.Errorf("read the state: record %d: %w: %s", i+1, err, want)
-		}
-	}
-	if !slices.ContainsFunc(records, func(p schemas.Progress) bool { return p.Window == 0 }) {
-		return nil, fmt.Errorf("read the state: it has no record of the stream itself: %s", want)
-	}
-	return records, nil
 }

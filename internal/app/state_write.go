@@ -102,7 +102,7 @@ func preview(ctx context.Context, c Producer, wish producer.Reset, out io.Writer
 	}
 	v := &rewriting{c: c, facts: f, wish: wish, records: records}
 	v.at, _ = f.stands()
-	proposed, err := d.propose(ctx, f)
+	proposed, because, err := d.propose(ctx, f)
 	if err != nil {
 		return "", err
 	}
@@ -112,7 +112,7 @@ func preview(ctx context.Context, c Producer, wish producer.Reset, out io.Writer
 		l.add("", "%s", text)
 	}
 	if !proposed.IsZero() {
-		l.add("", "proposed watermark: %s", stamp(proposed))
+		l.add("", "proposed watermark: %s (%s)", stamp(proposed), because)
 	}
 	if h := f.holder; h.Held {
 		l.add("lease", "held by %s: stop it first, or this waits for it and ends with exit code %d", h.Owner, ExitBusy)

@@ -7,39 +7,43 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"github.com/careerstream/careerstream/internal/checkpoint"
 	"github.com/careerstream/careerstream/internal/feed"
 	"github.com/careerstream/careerstream/internal/kafka"
 	"github.com/careerstream/careerstream/internal/producer"
-	"github.com/careerstream/careerstream/internal/ratelimit"
 	"github.com/careerstream/careerstream/schemas"
 )
 
 // Sync makes one run: it wires the parts and lets the loop work. It returns what
 // was done beside an error too, as far as it came.
 func Sync(ctx context.Context, c Producer, log *zap.Logger) (producer.Result, error) {
-	warnings(c, log)
-	p, err := assemble(ctx, c, log, sights{})
+	return oneRun(ctx, c, Process{Log: log})
+}
+
+// oneRun is Sync for a process, which shows how it goes.
+func oneRun(ctx context.Context, c Producer, p Process) (producer.Result, error) {
+	warnings(c, p.Log)
+	s := sights{pacer: newPacer(c.Limits)}
+	if err := s.trace(ctx, p); err != nil {
+		return producer.Result{}, &UsageError{Problems: []error{err}}
+	}
+	defer s.close(ctx)
+	parts, err := assemble(ctx, c, p.Log, s)
 	if err != nil {
 		return producer.Result{}, err
 	}
-	defer p.close(ctx)
+	defer parts.close(ctx)
 	began := time.Now()
-	result, err := p.loop.Sync(ctx)
-	p.loop.Release(ctx)
-	p.visible(ctx, result)
-	summarise(log, result, time.Since(began), err)
+	report := newReporter(p.Out, p.Log, func() Tick { return parts.tick(s.pacer) })
+	report.Start()
+	result, err := parts.loop.Sync(ctx)
+	report.Stop()
+	parts.loop.Release(ctx)
+	parts.visible(ctx, result)
+	summarise(p.Log, result, time.Since(began), err)
 	return result, err
-}
-
-// sights are what a process shows of its work.
-type sights struct {
-	metrics *producer.Metrics
-	hooks   []kgo.Hook
-	tracer  trace.TracerProvider
 }
 
 // parts are what a run is made of.
@@ -136,8 +140,9 @@ func feedClient(c Producer, log *zap.Logger, s sights) (*feed.Client, error) {
 		}
 		log.Warn("no page from the feed", zap.String("outcome", string(a.Outcome)), zap.Int("status", a.Status), zap.Duration("took", a.Took.Round(time.Millisecond)), zap.Error(a.Err))
 	}
-	if len(c.Limits) > 0 {
-		c.Feed.Limiter = ratelimit.New(c.Limits)
+	c.Feed.Parallel, c.Feed.Wrap = max(c.Windows, 1)+1, s.wrap()
+	if s.pacer != nil {
+		c.Feed.Limiter = s.pacer
 	}
 	return feed.New(c.Feed)
 }

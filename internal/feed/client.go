@@ -36,10 +36,14 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	transport := newTransport(cfg)
+	var next http.RoundTripper = transport
+	if cfg.Wrap != nil {
+		next = cfg.Wrap(transport)
+	}
 	keys := newKeys(cfg.Key)
 	return &Client{
 		http: &http.Client{
-			Transport: &keyed{next: transport, origin: origin(endpoint), keys: keys},
+			Transport: &keyed{next: next, origin: origin(endpoint), keys: keys},
 			// A redirect is an answer like any other: see redirectDetail.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},

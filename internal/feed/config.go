@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -32,6 +33,7 @@ const (
 	DefaultMaxBody    = 16 << 20
 	DefaultMaxDecoded = 64 << 20
 
+	defaultParallel  = 2
 	defaultUserAgent = "careerstream (+https://github.com/careerstream/careerstream)"
 )
 
@@ -79,6 +81,13 @@ type Config struct {
 	// called Page.
 	Observe func(Attempt)
 
+	// Parallel is how many requests may be under way at the same time without
+	// connecting anew for each; zero means 2.
+	Parallel int
+	// Wrap, if set, is put around the transport, inside of what adds the key: for
+	// traces.
+	Wrap func(http.RoundTripper) http.RoundTripper
+
 	// TLS adds to the settings of the connection (a private CA); versions below
 	// 1.2 stay refused. DialContext replaces the dialer.
 	TLS         *tls.Config
@@ -91,6 +100,7 @@ func (c Config) withDefaults() Config {
 	c.Timeout = cmp.Or(c.Timeout, DefaultTimeout)
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
 	c.UnknownTries = cmp.Or(c.UnknownTries, DefaultUnknownTries)
+	c.Parallel = cmp.Or(c.Parallel, defaultParallel)
 	c.MaxBody = cmp.Or(c.MaxBody, DefaultMaxBody)
 	c.MaxDecoded = cmp.Or(c.MaxDecoded, DefaultMaxDecoded)
 	return c

@@ -50,7 +50,7 @@ func newTransport(cfg Config) *http.Transport {
 		TLSHandshakeTimeout:    dialTimeout,
 		ResponseHeaderTimeout:  cfg.Timeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
-		MaxIdleConnsPerHost:    2,
+		MaxIdleConnsPerHost:    cfg.Parallel,
 		IdleConnTimeout:        idleTimeout,
 		DisableCompression:     true,
 		Protocols:              protocols,

@@ -6,31 +6,20 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/plugin/kprom"
 
 	"github.com/careerstream/careerstream/internal/kafka"
 )
-
-// shared are the hooks of kprom.Metrics that do not belong to one client.
-type shared struct {
-	kgo.HookBrokerConnect
-	kgo.HookBrokerDisconnect
-	kgo.HookBrokerWrite
-	kgo.HookBrokerRead
-	kgo.HookProduceBatchWritten
-	kgo.HookFetchBatchRead
-	kgo.HookBrokerE2E
-	kgo.HookBrokerThrottle
-}
 
 func TestHooksSeeEveryClient(t *testing.T) {
 	t.Parallel()
 	b := setupFake(t, kfake.NumBrokers(1))
 	registry := prometheus.NewRegistry()
-	m := kprom.NewMetrics("kafka", kprom.Registerer(registry))
-	m.OnNewClient(b.client())
-	hooks := []kgo.Hook{shared{m, m, m, m, m, m, m, m}}
-	b.stream.Cluster = open(t, kafka.Config{Brokers: b.brokers, Hooks: hooks})
+	hook, closed, err := kafka.Metrics(registry, "kafka")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closed()
+	b.stream.Cluster = open(t, kafka.Config{Brokers: b.brokers, Hooks: []kgo.Hook{hook}})
 	// Two sessions and the cluster's own client live at the same time.
 	b.commit(b.fence(b.stream), b.stream.Feed, 1)
 	b.commit(b.wantProgress(b.stream, 1), b.stream.Feed, 2)

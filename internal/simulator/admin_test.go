@@ -119,7 +119,7 @@ func TestFaultSurvivesTheAdminAPI(t *testing.T) {
 	// Sent as it is listed, each comes back as it was.
 	for _, f := range []simulator.Fault{
 		{Kind: simulator.KindStatus, Status: 503, Count: 3, Billed: true, Header: map[string]string{"A": "b"}, Body: "c", RetryAfter: 7, RetryAfterDate: true},
-		{Kind: simulator.KindDuplicateRows, Rows: 2, Version: "older", Gzip: true, When: simulator.When{Cursor: "d", Page: 4, Skip: 1, Every: 2, Probability: 0.5}},
+		{Kind: simulator.KindDuplicateRows, Rows: 2, Version: "older", Gzip: true, Credits: 7, When: simulator.When{Cursor: "d", Page: 4, Skip: 1, Every: 2, Probability: 0.5}},
 		{Kind: simulator.KindCut, Bytes: 9, Framing: simulator.FramingChunked, Delay: 5},
 		{Kind: simulator.KindDateSkew, Skew: -3, Text: "e", Back: 6, When: simulator.When{Route: simulator.RouteCompanies, ID: "f"}},
 	} {

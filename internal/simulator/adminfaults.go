@@ -42,6 +42,7 @@ type faultJSON struct {
 	Framing        Framing           `json:"framing,omitzero"`
 	Version        string            `json:"version,omitzero"`
 	Gzip           bool              `json:"gzip,omitzero"`
+	Credits        int64             `json:"credits,omitzero"`
 }
 
 // MarshalJSON writes the form of the admin API.
@@ -49,7 +50,7 @@ func (f Fault) MarshalJSON() ([]byte, error) {
 	return json.Marshal(faultJSON{
 		f.Kind, f.When, f.Count, f.Billed, f.Status, f.Header, f.Body,
 		duration(f.RetryAfter), f.RetryAfterDate, duration(f.Delay), f.Bytes, f.Rows, f.Back,
-		f.Text, duration(f.Skew), f.Framing, f.Version, f.Gzip,
+		f.Text, duration(f.Skew), f.Framing, f.Version, f.Gzip, f.Credits,
 	})
 }
 
@@ -62,7 +63,7 @@ func (f *Fault) UnmarshalJSON(text []byte) error {
 	*f = Fault{
 		in.Kind, in.When, in.Count, in.Billed, in.Status, in.Header, in.Body,
 		time.Duration(in.RetryAfter), in.RetryAfterDate, time.Duration(in.Delay), in.Bytes, in.Rows, in.Back,
-		in.Text, time.Duration(in.Skew), in.Framing, in.Version, in.Gzip,
+		in.Text, time.Duration(in.Skew), in.Framing, in.Version, in.Gzip, in.Credits,
 	}
 	return nil
 }

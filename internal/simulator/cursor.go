@@ -52,7 +52,8 @@ func startOf(f Filters) place {
 }
 
 // issue makes the cursor for a place in a scan. The same place gives the same
-// cursor, unless it must differ from one that was already used.
+// cursor, unless it must differ from one that was already used, or that one was
+// voided: a scan that begins again meets no cursor that was void before it.
 func (c *cursors) issue(scan scan, at place, distinct bool) (string, error) {
 	next := cursor{
 		Filters: scan.filters, Batch: scan.batch,
@@ -67,7 +68,11 @@ func (c *cursors) issue(scan scan, at place, distinct bool) (string, error) {
 		return "", err
 	}
 	payload := base64.RawURLEncoding.EncodeToString(text)
-	return payload + "." + c.sign(payload), nil
+	issued := payload + "." + c.sign(payload)
+	if _, void := c.voided[issued]; void {
+		return c.issue(scan, at, true)
+	}
+	return issued, nil
 }
 
 func (c *cursors) sign(payload string) string {

@@ -141,6 +141,26 @@ func TestVoidedCursorIsRefusedAsToldAndOthersAreNot(t *testing.T) {
 	}
 }
 
+func TestAScanThatBeginsAgainMeetsNoVoidedCursor(t *testing.T) {
+	t.Parallel()
+	s := simulator.New(unlimited(30))
+	p := ask(t, s, `{"batch_size":10}`)
+	for _, status := range []int{400, 409} {
+		s.VoidCursor(*p.Next, status)
+		again := ask(t, s, `{"batch_size":10}`)
+		if *again.Next == *p.Next {
+			t.Fatalf("got the cursor that was voided as %d", status)
+		}
+		if got := ask(t, s, with(`{}`, again.Next)); got.Status != http.StatusOK || len(got.Rows) != 10 {
+			t.Errorf("got %d with %d rows, want the page behind the new cursor", got.Status, len(got.Rows))
+		}
+		if got := ask(t, s, with(`{}`, p.Next)); got.Status != status {
+			t.Errorf("got %d for the old cursor, want %d as before", got.Status, status)
+		}
+		p = again
+	}
+}
+
 func TestVoidingAllCursorsSparesLaterOnes(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{400, 409} {

@@ -49,6 +49,11 @@ const (
 	KindVoidCursor      Kind = "void_cursor"       // the cursor is void from now on: Status 400 (0) or 409
 )
 
+// Of the wallet.
+const (
+	KindDryWallet Kind = "dry_wallet" // it holds Credits from now on: 402 until someone fills it, where they do not cover the page
+)
+
 // Of the rows. Rows (0: 1) of them are made up.
 const (
 	KindMoreRows         Kind = "more_rows"     // that many more than asked for, real ones
@@ -100,6 +105,7 @@ type Fault struct {
 	Framing        Framing
 	Version        string // duplicate_row: "same" (also ""), "newer" or "older" than the one before it
 	Gzip           bool   // compress the spoilt body, which is otherwise sent as it is
+	Credits        int64  // dry_wallet: what is left
 }
 
 // Route is which endpoint a fault is for.
@@ -240,6 +246,7 @@ func (f Fault) checked() (Fault, error) {
 	refuse(f.Kind == KindVoidCursor && f.Status != 400 && f.Status != 409, "status %d is neither 400 nor 409", f.Status)
 	refuse(f.When.Probability < 0 || f.When.Probability > 1, "probability %v is not in 0..1", f.When.Probability)
 	refuse(f.When.Skip < 0 || f.When.Every < 0 || f.When.Page < 0, "skip, every and page must not be negative")
+	refuse(f.Credits < 0, "credits must not be negative")
 	refuse(f.Bytes < 0 || f.Rows < 0 || f.Back < 0 || f.Delay < 0, "bytes, rows, back and delay must not be negative")
 	refuse(!slices.Contains([]Framing{FramingLength, FramingChunked, FramingClose}, f.Framing), "framing %q is unknown", f.Framing)
 	refuse(!slices.Contains([]string{"same", "newer", "older"}, f.Version), "version %q is unknown", f.Version)
@@ -272,7 +279,7 @@ func ruleOf(k Kind) (rule, bool) {
 		return rule{bytes: 2 << 20, feedOnly: true}, true
 	case KindDeepNesting:
 		return rule{bytes: 10_001, feedOnly: true}, true
-	case KindBalanceHeader, KindHasMoreHeader, KindNullCursor, KindSameCursor, KindOldCursor,
+	case KindDryWallet, KindBalanceHeader, KindHasMoreHeader, KindNullCursor, KindSameCursor, KindOldCursor,
 		KindFalseWithCursor, KindEmptyPage, KindMoreRows, KindDuplicateRows, KindNullRow,
 		KindRowWithoutID, KindEmptyID, KindNumberID, KindDuplicateMembers, KindInvalidUTF8:
 		return rule{feedOnly: true}, true

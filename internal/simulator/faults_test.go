@@ -135,6 +135,16 @@ var faultCases = map[string]struct {
 		0,
 		func(o *outcome) bool { return o.status == 409 && bytes.Contains(o.body, []byte("replacement_request")) },
 	},
+	"dry wallet": {
+		simulator.Fault{Kind: simulator.KindDryWallet, Credits: 999},
+		0,
+		func(o *outcome) bool { return o.status == 402 && o.header.Get("X-Credits-Balance") == "999" },
+	},
+	"a wallet that still covers the page": {
+		simulator.Fault{Kind: simulator.KindDryWallet, Credits: 1000},
+		20,
+		func(o *outcome) bool { return o.status == 200 && o.header.Get("X-Credits-Balance") == "0" },
+	},
 	"more rows": {simulator.Fault{Kind: simulator.KindMoreRows, Rows: 3}, 23, func(o *outcome) bool { return len(o.Rows) == 23 }},
 	"duplicate row": {
 		simulator.Fault{Kind: simulator.KindDuplicateRows},
@@ -212,6 +222,7 @@ func TestFaultIsSeenOnTheWireAndLosesNoRow(t *testing.T) {
 // goOn reads the rest of a scan and checks that a fault alone has lost no row.
 func goOn(t *testing.T, srv *simulator.Server, body []byte, asked *string) {
 	t.Helper()
+	srv.SetBalance(simulator.DefaultBalance) // somebody fills the wallet
 	next := asked
 	if at := bytes.LastIndex(body, []byte(`"next_cursor":"`)); at >= 0 {
 		var end struct {
@@ -329,6 +340,7 @@ func TestFaultThatCannotBeMeantIsRefused(t *testing.T) {
 		`status 99 is not in 200..599`:         {Kind: simulator.KindStatus, Status: 99},
 		`status 404 is neither 400 nor 409`:    {Kind: simulator.KindVoidCursor, Status: 404},
 		`probability 1.5 is not in 0..1`:       {Kind: simulator.KindReset, When: simulator.When{Probability: 1.5}},
+		`credits must not be negative`:         {Kind: simulator.KindDryWallet, Credits: -1},
 		`must not be negative`:                 {Kind: simulator.KindCut, Bytes: -1},
 		`route "jobs" is unknown`:              {Kind: simulator.KindReset, When: simulator.When{Route: "jobs"}},
 		`only the feed can do that`:            {Kind: simulator.KindNullRow, When: simulator.When{Route: simulator.RouteCompanies}},

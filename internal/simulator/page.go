@@ -34,6 +34,9 @@ func (s *Simulator) decide(q *feedRequest, who caller, f *Fault) answer {
 	if f.is(KindVoidCursor) {
 		s.cursors.void(q.cursor(), f.Status)
 	}
+	if f.is(KindDryWallet) {
+		s.ledger.total.Balance = f.Credits
+	}
 	sc, from, refused := s.resolve(q)
 	if refused != nil {
 		return s.standingOn(who, s.refuseLocked(*refused))
