@@ -217,7 +217,7 @@ func (e *epoch) bring(p *purchase) {
 	}
 	p.page.Rows = e.opts.Topics.vet(p.page.Rows)
 	e.held = append(e.held, p)
-	e.money.bought(e.work, e.at, p, e.buying == 0)
+	e.money.bought(e.work, e.at, p, e.held, e.buying == 0)
 	s.tail, s.ended = p.page.Next, !p.page.HasMore
 	s.waiting++
 	e.result.Balance = p.page.Balance

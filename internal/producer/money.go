@@ -64,9 +64,12 @@ type money struct {
 	price   int64 // credits a row
 
 	// wallet is what it must hold if nothing was billed but the pages that came;
-	// known says whether that can be said at all.
+	// known says whether that can be said at all. least is the lowest balance that
+	// came with a page since nothing was under way: answers that cross each other
+	// tell older ones.
 	wallet int64
 	known  bool
+	least  int64
 	fresh  bool // the feed told the wallet, and Redis does not know it yet
 	mute   bool // the feed does not say what is in the wallet
 	low    bool // the warning was given
@@ -80,7 +83,7 @@ type money struct {
 }
 
 func newMoney(o Options, account Account, logger *zap.Logger) money {
-	return money{account: account, logger: logger, feed: o.Feed, budget: o.Budget, price: o.Budget.PerRow}
+	return money{account: account, logger: logger, feed: o.Feed, budget: o.Budget, price: o.Budget.PerRow, least: feed.Unknown}
 }
 
 // ask are the terms for the next page. settled says that every page that came is
@@ -138,8 +141,8 @@ func (m *money) noticed(o outcome) {
 func (m *money) inDoubt() bool { return len(m.doubts) > 0 || !m.known && !m.mute }
 
 // bought takes note of a page that came. quiet says that no other request was
-// under way, so that its balance is the wallet after this page and nothing else.
-func (m *money) bought(ctx context.Context, at schemas.Progress, p *purchase, quiet bool) {
+// under way, so that the wallet is known; held are all pages in hand.
+func (m *money) bought(ctx context.Context, at schemas.Progress, p *purchase, held []*purchase, quiet bool) {
 	m.correct(p)
 	m.wallet -= p.cost
 	if m.mute = p.page.Balance == feed.Unknown; m.mute {
@@ -148,16 +151,19 @@ func (m *money) bought(ctx context.Context, at schemas.Progress, p *purchase, qu
 		}
 		return
 	}
+	if m.least == feed.Unknown || p.page.Balance < m.least {
+		m.least = p.page.Balance
+	}
 	if quiet {
 		gap := int64(unlimited)
 		if m.known {
-			gap = m.wallet - p.page.Balance
+			gap = m.wallet - m.least
 		}
 		if gap > 0 && len(m.doubts) == 0 {
-			m.look(ctx, p, gap)
+			m.look(ctx, held, gap)
 		}
 		m.reckon(gap)
-		m.wallet, m.known, m.fresh = p.page.Balance, true, true
+		m.wallet, m.known, m.fresh, m.least = m.least, true, true, feed.Unknown
 	}
 	m.warn(at, p.page.Balance)
 }
@@ -178,7 +184,7 @@ func (m *money) correct(p *purchase) {
 
 // look finds out who else spent gap: another instance of this stream, which was
 // thought dead, may have bought a page that it can't publish.
-func (m *money) look(ctx context.Context, p *purchase, gap int64) {
+func (m *money) look(ctx context.Context, held []*purchase, gap int64) {
 	if m.redisLost {
 		// The evidence is gone. What is missing after an interrupted run is its page.
 		m.doubts, m.redisLost = append(m.doubts, doubt{credits: gap, reason: reasonCrash}), false
@@ -190,10 +196,15 @@ func (m *money) look(ctx context.Context, p *purchase, gap int64) {
 		return
 	}
 	for _, r := range open {
-		if r.ID != p.id && !m.mine(r.ID) {
+		if !inHand(held, r.ID) && !m.mine(r.ID) {
 			m.doubts = append(m.doubts, doubt{id: r.ID, credits: r.Credits, reason: reasonFenced})
 		}
 	}
+}
+
+// inHand reports whether a reservation is that of a page in hand.
+func inHand(held []*purchase, id string) bool {
+	return slices.ContainsFunc(held, func(p *purchase) bool { return p.id == id })
 }
 
 // mine reports whether this process has accounted for a purchase already.
@@ -287,9 +298,8 @@ func (m *money) recover(ctx context.Context, newest schemas.Progress, held []*pu
 	}
 	for _, r := range open {
 		accounted := slices.IndexFunc(newest.Purchases, func(p schemas.Purchase) bool { return p.ID == r.ID })
-		ours := slices.ContainsFunc(held, func(p *purchase) bool { return p.id == r.ID })
 		switch {
-		case ours || m.mine(r.ID):
+		case inHand(held, r.ID) || m.mine(r.ID):
 		case accounted >= 0:
 			m.unsettled = append(m.unsettled, newest.Purchases[accounted])
 		default:
@@ -306,7 +316,7 @@ func (m *money) recover(ctx context.Context, newest schemas.Progress, held []*pu
 // rebase forgets what this process knew and starts from a committed record.
 func (m *money) rebase(at schemas.Progress) {
 	m.pending, m.resolved, m.doubts = schemas.Waste{}, nil, nil
-	m.unsettled, m.asked = nil, nil
+	m.unsettled, m.asked, m.least = nil, nil, feed.Unknown
 	if m.known = at.Balance != nil; m.known {
 		m.wallet = *at.Balance
 		m.low = m.budget.WarnBalance != nil && m.wallet < *m.budget.WarnBalance
