@@ -3,6 +3,7 @@ package producer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -30,20 +31,21 @@ func (l *Loop) guard(ctx context.Context, copied copied, newest schemas.Progress
 			l.opts.Feed, copied.Pages, copied.RunID, copied.Fence, copied.Seq, newest.Pages, newest.RunID, newest.Fence, newest.Seq),
 			free("if KAFKA_BROKERS or REDIS_URL names the wrong server: set it right", ""),
 			free("if Kafka was restored from a backup: restore what is missing of its topics", ""),
-			wayWatermark(newest.Watermark, "accept the loss and buy what changed since the watermark that Kafka still has"))
+			l.wayForget(copied.Progress, newest),
+			wayWatermark(newest.Watermark, "accept the loss, and buy what changed since the watermark that Kafka still has"))
 	case newest.Topic != "" && newest.Topic != l.opts.Topics.Sites:
 		return l.refuse(ctx, newest, fmt.Sprintf("feed %q publishes to topic %s and is now given %s, which lacks what was published so far", l.opts.Feed, newest.Topic, l.opts.Topics.Sites),
 			free("go on as before", "CAREER_SITES_TOPIC="+newest.Topic+" producer sync"),
-			free("if the rows were copied to "+l.opts.Topics.Sites+" already: move the stream to it", "producer state reset --keep-watermark --yes"))
+			wayKeep(newest, "if the rows were copied to "+l.opts.Topics.Sites+" already: move the stream to it"))
 	case newest.TopicID != "" && l.opts.Topics.SitesID != "" && newest.TopicID != l.opts.Topics.SitesID:
 		return l.refuse(ctx, newest, fmt.Sprintf("topic %s is not the one that feed %q was published to (id %s, now %s): it was deleted and created again, or this is another cluster", newest.Topic, l.opts.Feed, newest.TopicID, l.opts.Topics.SitesID),
 			free("if KAFKA_BROKERS names the wrong cluster: set it right", ""),
-			free("if the rows were copied to the new topic already: go on with it", "producer state reset --keep-watermark --yes"))
+			wayKeep(newest, "if the rows were copied to the new topic already: go on with it"))
 	case newest.Fingerprint != l.opts.fingerprint:
 		filters, _ := l.opts.Filters.Canonical()
 		return l.refuse(ctx, newest, fmt.Sprintf("the filters changed: feed %q was begun with %s and is now given %s; its watermark says nothing about companies that only the new ones select", l.opts.Feed, newest.Filters, filters),
 			free("set the FILTER_ settings back to what they were", ""),
-			Way{What: "use the new filters from now on: companies that only they select come when they change next, what changes is bought as before", Command: "producer state reset --keep-watermark --yes", Rows: unlimited},
+			wayKeep(newest, "use the new filters from now on: companies that only they select come when they change next"),
 			free("leave this stream as it is, and give the new selection one of its own (it begins with a backfill at the price below)", "FEED_NAME=another-name producer sync"))
 	}
 	return l.guardTopic(ctx, newest)
@@ -68,7 +70,7 @@ func (l *Loop) guardTopic(ctx context.Context, newest schemas.Progress) error {
 	}
 	return l.refuse(ctx, newest, fmt.Sprintf("topic %s is ahead of the checkpoint of feed %q: its newest row is of page %d of run %s, the progress topic ends at page %d of run %s: the progress topic has lost what it had acknowledged",
 		l.opts.Topics.Sites, l.opts.Feed, row.Page, row.RunID, newest.Pages, newest.RunID),
-		free("restore what is missing of topic "+newest.Feed+"'s progress, or set PROGRESS_TOPIC right", ""),
+		free("restore what is missing of the progress topic, or set PROGRESS_TOPIC right", ""),
 		wayWatermark(newest.Watermark, "buy what changed since the watermark that is left; rows that are in the topic unchanged are not published again"))
 }
 
@@ -97,7 +99,8 @@ func (l *Loop) refuse(ctx context.Context, at schemas.Progress, found string, wa
 		rows = BackfillRows(at, size)
 	}
 	again := Way{What: "buy everything again", Command: "producer state reset --backfill --yes", Rows: rows, Credits: rows * l.money.price}
-	return retry.Permanent(&RefusedError{Found: found, Ways: append(ways, again), Bought: l.result.Pages > 0 || l.result.Dropped > 0})
+	ways = slices.DeleteFunc(append(ways, again), func(w Way) bool { return w.What == "" })
+	return retry.Permanent(&RefusedError{Found: found, Ways: ways, Bought: l.result.Pages > 0 || l.result.Dropped > 0})
 }
 
 // BackfillRows is how many rows a backfill is expected to buy: as many as the
@@ -114,14 +117,33 @@ func BackfillRows(at schemas.Progress, records int64) int64 {
 
 func free(what, command string) Way { return Way{What: what, Command: command} }
 
-// wayWatermark proposes to go on from a watermark; a zero one proposes nothing
-// that could be typed.
+// wayWatermark proposes to go on from a watermark; a zero one is no way.
 func wayWatermark(at time.Time, what string) Way {
-	text := "TIME"
-	if !at.IsZero() {
-		text = at.UTC().Format(time.RFC3339)
+	if at.IsZero() {
+		return Way{}
 	}
-	return Way{What: what, Command: "producer state reset --watermark " + text + " --yes", Rows: unlimited}
+	return Way{What: what, Command: "producer state reset --watermark " + at.UTC().Format(time.RFC3339) + " --yes", Rows: unlimited}
+}
+
+// wayKeep proposes to keep the watermark; a stream that has none has no such way.
+func wayKeep(at schemas.Progress, what string) Way {
+	if at.Watermark.IsZero() {
+		return Way{}
+	}
+	return Way{What: what, Command: "producer state reset --keep-watermark --yes", Rows: unlimited}
+}
+
+// wayForget proposes to go on where Kafka is, and says what lies between.
+func (l *Loop) wayForget(copied, newest schemas.Progress) Way {
+	w := Way{
+		What:    "accept the loss, and buy again what lies between the two",
+		Command: "redis-cli -u \"$REDIS_URL\" DEL 'jobo:{" + l.opts.Feed + "}:checkpoint'",
+		Rows:    unlimited,
+	}
+	if copied.RunID == newest.RunID && copied.Rows > newest.Rows {
+		w.Rows, w.Credits = copied.Rows-newest.Rows, copied.Credits-newest.Credits
+	}
+	return w
 }
 
 // runStart is when a run was begun, by its id; zero for an id of another form.
