@@ -50,7 +50,7 @@ var _ fder = (*os.File)(nil)
 // person's terminal.
 func terminal(out any) bool {
 	f, ok := out.(fder)
-	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a descriptor is a small number
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // captureStandardLog sends to log what the standard library logs by itself, such

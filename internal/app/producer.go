@@ -156,11 +156,11 @@ func (c *command) desk(ctx context.Context, env Env) error {
 func importState(ctx context.Context, env Env, c Producer, v importVerb) error {
 	in := env.Stdin
 	if name := cmp.Or(v.File, "-"); name != "-" {
-		file, err := os.Open(name)
+		file, err := os.Open(name) //nolint:gosec // the user names the file
 		if err != nil {
 			return &UsageError{Problems: []error{fmt.Errorf("state import: %w: expected the file that state export wrote", err)}}
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }() // it was only read
 		in = file
 	}
 	return StateImport(ctx, c, in, confirm(env, v.Yes), env.Stderr)

@@ -60,7 +60,7 @@ func (s *screen) sized() bool {
 	if !terminal(s) {
 		return true // no terminal: a test that looks at the lines
 	}
-	width, height, err := term.GetSize(int(s.Fd())) //nolint:gosec // a descriptor is a small number
+	width, height, err := term.GetSize(int(s.Fd()))
 	return err == nil && width > 0 && height > 0
 }
 
