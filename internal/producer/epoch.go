@@ -40,6 +40,10 @@ func (l *Loop) epoch(ctx, work context.Context) error {
 		return err
 	}
 	defer session.Close()
+	// Not bounded as the take-over is: there may be a lot to read.
+	if err := l.remember(work); err != nil {
+		return err
+	}
 	buy, cancel := whileHeld(ctx, l.lease)
 	defer cancel()
 	e := &epoch{

@@ -197,7 +197,7 @@ type AwayError struct {
 
 // Error implements error.
 func (e *AwayError) Error() string {
-	return fmt.Sprintf("%s: the feed does not answer as it should, and nothing was bought: check JOBO_BASE_URL and the network, or wait: %v", e.Page, e.Err)
+	return fmt.Sprintf("%s: the feed does not answer as it should: check JOBO_BASE_URL and the network, or wait: %v", e.Page, e.Err)
 }
 
 // Unwrap returns why the newest try failed.

@@ -157,10 +157,7 @@ func (l *Loop) resume(ctx context.Context, session Session, newest schemas.Progr
 	l.rewind()
 	l.expire()
 	l.begun = true
-	if err := l.money.recover(ctx, newest, l.held, moved, redisLost); err != nil {
-		return err
-	}
-	return l.remember(ctx)
+	return l.money.recover(ctx, newest, l.held, moved, redisLost)
 }
 
 // maxCursorAge is how old a cursor may be and still be worth a try in a run that
