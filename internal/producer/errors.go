@@ -96,8 +96,9 @@ func (e *PausedError) Paused() string {
 		return fmt.Sprintf("the wallet holds %s, a row costs %d", balance, e.Price)
 	case checkpoint.BoundBalance:
 		return fmt.Sprintf("the wallet holds %s and CREDITS_MIN_BALANCE=%d has to stay in it", price(max(e.Balance, 0)), e.Limit)
+	default:
+		return fmt.Sprintf("%s=%d is used up: %d credits are spent or reserved, a row costs %d", e.setting(), e.Limit, e.Spent, e.Price)
 	}
-	return fmt.Sprintf("%s=%d is used up: %d credits are spent or reserved, a row costs %d", e.setting(), e.Limit, e.Spent, e.Price)
 }
 
 // Wants says what it waits for.
@@ -119,8 +120,9 @@ func (e *PausedError) setting() string {
 		return "CREDITS_MAX_PER_DAY"
 	case checkpoint.BoundMonth:
 		return "CREDITS_MAX_PER_MONTH"
+	default:
+		return "CREDITS_MIN_BALANCE"
 	}
-	return "CREDITS_MIN_BALANCE"
 }
 
 // Unwrap returns the feed's answer.

@@ -117,7 +117,7 @@ func (s *Service) Run(ctx context.Context) error {
 	failures := 0
 	for ctx.Err() == nil {
 		if err := s.lead(ctx); err != nil {
-			return stopped(ctx, err)
+			return unlessStopped(ctx, err)
 		}
 		if !s.due(ctx) {
 			continue // stopped, or the lease is lost
@@ -128,7 +128,7 @@ func (s *Service) Run(ctx context.Context) error {
 		result, err := s.loop.Sync(ctx)
 		s.opts.OnRun(result, err)
 		if err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
-			return stopped(ctx, err)
+			return unlessStopped(ctx, err)
 		}
 		var paused *PausedError
 		var busy *checkpoint.BusyError
@@ -149,12 +149,14 @@ func (s *Service) Run(ctx context.Context) error {
 	return nil
 }
 
-// stopped turns the end of ctx into no error.
-func stopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+// unlessStopped returns err, or nil where ctx has ended: a stop is no failure.
+func unlessStopped(ctx context.Context, err error) error {
+	select {
+	case <-ctx.Done():
 		return nil
+	default:
+		return err
 	}
-	return err
 }
 
 // lead returns when this instance holds the lease.
