@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -15,22 +14,17 @@ import (
 	"github.com/careerstream/careerstream/internal/retry"
 )
 
-// pause is a pause of the loop's, in the form that the report knows it by.
-type pause struct{}
-
-func (pause) Error() string {
-	return "CREDITS_MAX_PER_DAY=100 is used up; state is kept: goes on tomorrow"
+// budget is a pause by a budget, payment one by the wallet.
+func budget() error {
+	return &producer.PausedError{By: checkpoint.BoundDay, Limit: 100, Spent: 90, Price: 50, Until: time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC)}
 }
-func (pause) Paused() string { return "CREDITS_MAX_PER_DAY=100 is used up" }
 
-// unreached is what the HTTP client says where nobody answers.
-func unreached(op string) error {
-	return fmt.Errorf("page 1: %w", &url.Error{Op: op, URL: "https://feed.example", Err: errors.New("no such host")})
+func payment() error {
+	return &producer.PausedError{By: producer.Wallet, Balance: 7, Price: 50, Err: &feed.PaymentError{Required: 2500, Balance: 7, StatusError: &feed.StatusError{Method: "POST", URL: "https://feed.example", Status: 402}}}
 }
 
 func TestEachKindOfErrorHasItsExitCode(t *testing.T) {
 	t.Parallel()
-	payment := &feed.PaymentError{Required: 2500, Balance: 100, StatusError: &feed.StatusError{Method: "POST", URL: "https://feed.example", Status: 402}}
 	for name, c := range map[string]struct {
 		err  error
 		want int
@@ -48,13 +42,13 @@ func TestEachKindOfErrorHasItsExitCode(t *testing.T) {
 		"lease lost":         {checkpoint.ErrLost, 1},
 		"deadline":           {context.DeadlineExceeded, 1},
 		"wrong usage":        {&UsageError{Problems: []error{errors.New("one")}}, 2},
-		"wallet empty":       {payment, 3},
-		"budget used up":     {pause{}, 3},
-		"feed not reached":   {unreached("Post"), 1},
+		"wallet empty":       {payment(), 3},
+		"budget used up":     {budget(), 3},
+		"feed away":          {&producer.AwayError{Err: errors.New("refused")}, 1},
 		"refused":            {&producer.RefusedError{Found: "a contradiction"}, 4},
 		"another instance":   {&checkpoint.BusyError{Owner: "o", TTL: time.Second}, 5},
 		"a lease for ever":   {&checkpoint.BusyError{Owner: "o", TTL: -1}, 5},
-		"wallet and release": {errors.Join(payment, errors.New("lease not released")), 3},
+		"wallet and release": {errors.Join(payment(), errors.New("lease not released")), 3},
 	} {
 		wrapped := map[string]error{"itself": c.err}
 		if c.err != nil {
@@ -79,10 +73,9 @@ func TestAFailureIsReportedOnceWithWhatToDo(t *testing.T) {
 		want []string
 	}{
 		"failed":  {errors.New("the broker is gone"), []string{"the broker is gone"}},
-		"paused":  {&feed.PaymentError{Required: 2500, Balance: 100, StatusError: &feed.StatusError{Method: "POST", URL: "https://feed.example", Status: 402}}, []string{"paused: ", "2500", "100", "fill the wallet", "BATCH_SIZE"}},
-		"budget":  {fmt.Errorf("page 3: %w", pause{}), []string{"paused: CREDITS_MAX_PER_DAY=100 is used up; state is kept: goes on tomorrow\n"}},
-		"wallet":  {&feed.PaymentError{Required: feed.Unknown, Balance: 7, StatusError: &feed.StatusError{Status: 402}}, []string{"paused: ", "status 402", "state is kept"}},
-		"network": {unreached("Post"), []string{"no such host", "check JOBO_BASE_URL"}},
+		"paused":  {fmt.Errorf("page 3: %w", payment()), []string{"paused: the wallet holds 7 credits", "a row costs 50", "state is kept"}},
+		"budget":  {fmt.Errorf("page 3: %w", budget()), []string{"paused: CREDITS_MAX_PER_DAY=100 is used up", "goes on at 2026-01-03"}},
+		"network": {&producer.AwayError{Page: "page 1", Err: errors.New("no such host")}, []string{"page 1", "no such host", "check JOBO_BASE_URL"}},
 		"busy":    {&checkpoint.BusyError{Owner: "host:1:x", Token: 7, TTL: time.Second}, []string{"host:1:x", "no more is bought here"}},
 		"refused": {&producer.RefusedError{Found: "the filters changed", Ways: []producer.Way{{What: "set them back"}}}, []string{"refused to spend: the filters changed", "nothing was bought", "- set them back"}},
 		"usage":   {&UsageError{Problems: []error{errors.New("one"), errors.New("two")}}, []string{"2 settings are wrong:\none\ntwo"}},
@@ -98,16 +91,6 @@ func TestAFailureIsReportedOnceWithWhatToDo(t *testing.T) {
 				t.Errorf("%s: got %q, want %q in it", name, text, want)
 			}
 		}
-	}
-	// Somebody who reads logs may take the first number for what is missing.
-	var twice strings.Builder
-	report(&twice, "producer", &feed.PaymentError{Required: 2500, Balance: 100, StatusError: &feed.StatusError{Status: 402, Detail: "balance 100, required 2500"}})
-	if got := strings.Count(twice.String(), "100"); got != 1 {
-		t.Errorf("got the balance %d times, want once: %s", got, twice.String())
-	}
-	var other strings.Builder
-	if report(&other, "producer", unreached("Get")); strings.Contains(other.String(), "JOBO_BASE_URL") {
-		t.Errorf("got %q for another server than the feed", other.String())
 	}
 	var out strings.Builder
 	if code := report(&out, "producer", nil); code != ExitDone || out.String() != "" {

@@ -98,7 +98,7 @@ func TestPlanOfARefusalShowsTheWays(t *testing.T) {
 	b.rewind(t, ahead)
 	contains(t, b.plan(t, nil), "exit code 4", "Redis is ahead of Kafka")
 	b.stack.Redis.FlushAll()
-	contains(t, b.plan(t, nil), "incremental")
+	contains(t, b.plan(t, nil), "incremental", "credits at "+stamp(ahead.CommittedAt))
 }
 
 func TestPlanOfACursorThatIsTooOld(t *testing.T) {

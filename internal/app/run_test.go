@@ -102,7 +102,7 @@ func closedAddress(t *testing.T) string {
 func TestExit3WhenTheWalletIsEmptyAndTheNextRunGoesOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{Rows: 120, Balance: 2500}) // one page
-	ends(t, run(t.Context(), w.env, "sync"), ExitPaused, "paused:", "2500", "state is kept", "fill the wallet")
+	ends(t, run(t.Context(), w.env, "sync"), ExitPaused, "paused: the wallet holds 0 credits", "state is kept", "when the wallet is filled")
 	w.feed.SetBalance(10_000)
 	ends(t, run(t.Context(), w.env, "sync"), ExitDone)
 	w.holds(t, w.env["CAREER_SITES_TOPIC"], w.feed.Select(simulator.Filters{}), 120)
