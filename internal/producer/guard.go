@@ -86,7 +86,7 @@ func (l *Loop) refuseLost(ctx context.Context, copied copied, evidence string) e
 	case !copied.Watermark.IsZero():
 		ways = append(ways, wayWatermark(copied.Watermark, "trust the watermark that Redis has, and buy what changed since"))
 	case row.RunID != "":
-		ways = append(ways, wayWatermark(runStart(row.RunID), "if the run that published the newest row, begun then, was not the first backfill: buy what changed since it began"))
+		ways = append(ways, wayWatermark(runStart(row.RunID), "if the run that published the newest row, begun then, reached its end: buy what changed since it began"))
 	}
 	return l.refuse(ctx, copied.Progress, fmt.Sprintf("the progress topic has no checkpoint of feed %q, but %s: starting from nothing would buy every row again", l.opts.Feed, evidence), ways...)
 }
@@ -98,7 +98,11 @@ func (l *Loop) refuse(ctx context.Context, at schemas.Progress, found string, wa
 	if size, err := l.log.Size(ctx); err == nil {
 		rows = BackfillRows(at, size)
 	}
-	again := Way{What: "buy everything again", Command: "producer state reset --backfill --yes", Rows: rows, Credits: rows * l.money.price}
+	what := "buy everything again"
+	if len(at.History) == 0 {
+		what += " (no backfill is known to have reached its end: at least what the topic has)"
+	}
+	again := Way{What: what, Command: "producer state reset --backfill --yes", Rows: rows, Credits: rows * l.money.price}
 	ways = slices.DeleteFunc(append(ways, again), func(w Way) bool { return w.What == "" })
 	return retry.Permanent(&RefusedError{Found: found, Ways: ways, Bought: l.result.Pages > 0 || l.result.Dropped > 0})
 }

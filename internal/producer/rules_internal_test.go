@@ -201,3 +201,22 @@ func TestOnlyTheFirstPageMovesARunsStart(t *testing.T) {
 		t.Errorf("start after the first page: got %s, want %s", e.at.RunStartedAt, want)
 	}
 }
+
+func TestAHistoryKeepsTheNewestRunsAndTheNewestBackfill(t *testing.T) {
+	t.Parallel()
+	at := schemas.Progress{Mode: schemas.Backfill}
+	for i := range maxHistory + 5 {
+		at.Rows = int64(i)
+		finish(&at)
+		at.Mode = schemas.Incremental
+	}
+	if n := len(at.History); n != maxHistory {
+		t.Fatalf("runs: got %d, want %d", n, maxHistory)
+	}
+	if first := at.History[0]; first.Mode != schemas.Backfill || first.Rows != 0 {
+		t.Errorf("first: got %+v, want the backfill", first)
+	}
+	if second, last := at.History[1].Rows, at.History[maxHistory-1].Rows; second != 6 || last != maxHistory+4 {
+		t.Errorf("the others: got runs %d to %d, want 6 to %d", second, last, maxHistory+4)
+	}
+}

@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"slices"
 	"time"
 
 	"github.com/careerstream/careerstream/internal/feed"
@@ -87,7 +88,16 @@ func finish(at *schemas.Progress) {
 		Mode: at.Mode, StartedAt: at.RunStartedAt, EndedAt: at.CommittedAt,
 		Pages: at.Pages, Rows: at.Rows, Unchanged: at.Unchanged, Credits: at.Credits,
 	})
-	at.History = history[max(len(history)-maxHistory, 0):]
+	// The newest backfill stays: what the next one will cost is told from it.
+	isBackfill := func(r schemas.Run) bool { return r.Mode == schemas.Backfill }
+	for len(history) > maxHistory {
+		oldest := 0
+		if isBackfill(history[0]) && !slices.ContainsFunc(history[1:], isBackfill) {
+			oldest = 1
+		}
+		history = slices.Delete(history, oldest, oldest+1)
+	}
+	at.History = history
 }
 
 // maxSkew is how far this machine's clock and the feed's may differ. Runs begin
