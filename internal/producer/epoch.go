@@ -196,12 +196,15 @@ const maxUnknown = 3
 func (e *epoch) judge(s *scan, o outcome) error {
 	var paused *PausedError
 	var refused *feed.PageError
+	var unknown *feed.UnknownOutcomeError
 	var tries *retry.Error
 	switch {
 	case e.buy.Err() != nil && errors.Is(o.err, context.Cause(e.buy)):
 		return context.Cause(e.buy) // told to stop, or the lease is lost
 	case errors.As(o.err, &paused):
 		return retry.Permanent(paused)
+	case errors.As(o.err, &unknown):
+		o.err = &feed.UnknownOutcomeError{Tries: s.unknown + o.unknown, Err: unknown.Err}
 	case errors.As(o.err, &refused):
 		e.result.Dropped += max(refused.Credits, 0)
 		o.err = fmt.Errorf("%w; nothing of it is published, %d credits were deducted for it, and the next start asks for it again: tell the vendor if it stays so", o.err, max(refused.Credits, 0))
