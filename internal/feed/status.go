@@ -114,14 +114,15 @@ func text(raw json.RawMessage) string {
 }
 
 // voidsCursor reports whether the feed no longer takes the cursor: 400 "Invalid
-// cursor" in any of its fields, or 409 feed_cursor_restart_required.
+// cursor" in any of its fields, or 409 feed_cursor_restart_required. The plain
+// form of an error has no code, so a 409 that speaks of a cursor at all is one.
 func (p problem) voidsCursor(status int) bool {
 	want := ""
 	switch status {
 	case http.StatusBadRequest:
 		want = "invalid cursor"
 	case http.StatusConflict:
-		want = "feed cursor restart required"
+		want = "cursor"
 	default:
 		return false
 	}
