@@ -122,6 +122,10 @@ type Progress struct {
 	// History has the newest runs that reached their end, the last one last.
 	History []Run `json:"history,omitempty"`
 
+	// Rewound says that the run was taken up behind rows of its own that are in the
+	// topic already: what lies between is bought again, and published again only
+	// where it changed.
+	Rewound bool `json:"rewound,omitempty"`
 	// Reset says that no page came with this record: an operator wrote it, by
 	// "state reset" or "state import", and with which words.
 	Reset string `json:"reset,omitempty"`

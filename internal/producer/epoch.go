@@ -63,6 +63,7 @@ func (e *epoch) run(stopBuying context.CancelFunc) error {
 		if e.buy.Err() != nil && e.err == nil {
 			e.err = context.Cause(e.buy)
 		}
+		e.restartVoided()
 		e.publish()
 		e.purchase()
 		if e.buying == 0 && !e.writing {
@@ -134,11 +135,6 @@ func (e *epoch) purchase() {
 			e.err = err
 			return
 		}
-		if s.voided != nil {
-			if e.err = e.restart(s); e.err != nil {
-				return
-			}
-		}
 		o := e.order(s)
 		s.buying = true
 		e.buying++
@@ -150,10 +146,8 @@ func (e *epoch) purchase() {
 // page, and Options.Prefetch more, of each scan are at risk at a time.
 func (e *epoch) mayBuy(s *scan) bool {
 	switch {
-	case s.buying || s.ended || e.at.Phase != schemas.Paging:
+	case s.buying || s.ended || s.voided != nil || e.at.Phase != schemas.Paging:
 		return false
-	case s.voided != nil && s.waiting > 0:
-		return false // its cursor is dropped in the record that these pages come with
 	case (e.money.inDoubt() || e.scarce) && !e.quiet():
 		// What became of lost money, or what is left of an allowance, shows with one
 		// page that is bought while nothing else is.
@@ -176,6 +170,7 @@ func (e *epoch) take(o outcome) {
 	switch {
 	case o.err == nil:
 		s.unknown, o.purchase.unknown = 0, s.unknown+o.unknown
+		e.scarce = e.scarce && !o.full
 		e.bring(o.purchase)
 	case errors.Is(o.err, feed.ErrInvalidCursor):
 		s.voided = o.err
@@ -235,6 +230,17 @@ func (e *epoch) bring(p *purchase) {
 	ahead := skew(p.page, time.Now())
 	if e.skewed = ahead.Abs() > maxSkew; e.skewed && e.err == nil {
 		e.err = retry.Permanent(&ClockError{Ahead: ahead})
+	}
+}
+
+// restartVoided begins the scans again whose cursor is void. It waits for the
+// pages that came before it, with which the cursor is dropped, and for the
+// transaction under way, whose records were made before.
+func (e *epoch) restartVoided() {
+	for _, s := range e.scans {
+		if s.voided != nil && s.waiting == 0 && !e.writing && e.err == nil {
+			e.err = e.restart(s)
+		}
 	}
 }
 

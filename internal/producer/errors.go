@@ -25,8 +25,9 @@ type RefusedError struct {
 type Way struct {
 	// What it means, and the command that takes it; empty where it is no command.
 	What, Command string
-	// Rows is how many rows it buys and Credits what they cost; zero means
-	// nothing, negative rows that nobody can tell.
+	// Rows is how many rows it buys and Credits what they cost. Zero means nothing.
+	// Negative rows are those that changed since: nobody can tell how many, and
+	// Credits is then what they cost at the most, zero where that is not known.
 	Rows, Credits int64
 }
 
@@ -34,8 +35,10 @@ type Way struct {
 func (w Way) String() string {
 	cost := "costs nothing"
 	switch {
+	case w.Rows < 0 && w.Credits > 0:
+		cost = "costs what changed since, at the feed's price for each row: at most about " + price(w.Credits)
 	case w.Rows < 0:
-		cost = "costs what changed, at the feed's price for each row"
+		cost = "costs what changed since, at the feed's price for each row"
 	case w.Rows > 0:
 		cost = fmt.Sprintf("about %d rows, %s", w.Rows, price(w.Credits))
 	}

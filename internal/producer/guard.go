@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	"go.uber.org/zap"
 
+	"github.com/careerstream/careerstream/internal/feed"
 	"github.com/careerstream/careerstream/internal/retry"
 	"github.com/careerstream/careerstream/schemas"
 )
@@ -31,16 +33,16 @@ func (l *Loop) guard(ctx context.Context, copied copied, newest schemas.Progress
 			l.opts.Feed, copied.Pages, copied.RunID, copied.Fence, copied.Seq, newest.Pages, newest.RunID, newest.Fence, newest.Seq),
 			free("if KAFKA_BROKERS or REDIS_URL names the wrong server: set it right", ""),
 			free("if Kafka was restored from a backup: restore what is missing of its topics", ""),
-			l.wayForget(copied.Progress, newest),
+			wayHere(newest, copied.Progress, "accept the loss, go on where Kafka is, and buy again what lies between"),
 			wayWatermark(newest.Watermark, "accept the loss, and buy what changed since the watermark that Kafka still has"))
 	case newest.Topic != "" && newest.Topic != l.opts.Topics.Sites:
 		return l.refuse(ctx, newest, fmt.Sprintf("feed %q publishes to topic %s and is now given %s, which lacks what was published so far", l.opts.Feed, newest.Topic, l.opts.Topics.Sites),
 			free("go on as before", "CAREER_SITES_TOPIC="+newest.Topic+" producer sync"),
-			wayKeep(newest, "if the rows were copied to "+l.opts.Topics.Sites+" already: move the stream to it"))
+			free("if the rows were copied to "+l.opts.Topics.Sites+" already: move the stream to it", moveCommand))
 	case newest.TopicID != "" && l.opts.Topics.SitesID != "" && newest.TopicID != l.opts.Topics.SitesID:
 		return l.refuse(ctx, newest, fmt.Sprintf("topic %s is not the one that feed %q was published to (id %s, now %s): it was deleted and created again, or this is another cluster", newest.Topic, l.opts.Feed, newest.TopicID, l.opts.Topics.SitesID),
 			free("if KAFKA_BROKERS names the wrong cluster: set it right", ""),
-			wayKeep(newest, "if the rows were copied to the new topic already: go on with it"))
+			free("if the rows were copied to the new topic already: go on with it", moveCommand))
 	case newest.Fingerprint != l.opts.fingerprint:
 		filters, _ := l.opts.Filters.Canonical()
 		return l.refuse(ctx, newest, fmt.Sprintf("the filters changed: feed %q was begun with %s and is now given %s; its watermark says nothing about companies that only the new ones select", l.opts.Feed, newest.Filters, filters),
@@ -57,21 +59,35 @@ func (l *Loop) guardTopic(ctx context.Context, newest schemas.Progress) error {
 	if l.begun {
 		return nil // it was compared when this call of Sync began
 	}
-	row, err := l.log.Newest(ctx)
-	if err != nil || row.RunID == "" {
-		return err
-	}
-	ahead := row.RunID == newest.RunID && row.Page > newest.Pages
-	if _, bad := ulid.ParseStrict(row.RunID); bad == nil && len(newest.RunID) == len(row.RunID) {
-		ahead = ahead || row.RunID > newest.RunID // run ids sort by time, see newRunID
-	}
-	if !ahead {
+	// A stream that was quiet for long beside a busy one on the same topic takes
+	// time to find. It is not found then, and nothing contradicts the checkpoint.
+	within, cancel := context.WithTimeout(ctx, l.opts.TakeOver/4)
+	defer cancel()
+	row, err := l.log.Newest(within)
+	if err != nil && within.Err() != nil && ctx.Err() == nil {
+		l.logger.Debug("the newest row of the stream was not found in time", zap.Error(err))
 		return nil
+	}
+	if err != nil || !behind(newest, row) {
+		return err
 	}
 	return l.refuse(ctx, newest, fmt.Sprintf("topic %s is ahead of the checkpoint of feed %q: its newest row is of page %d of run %s, the progress topic ends at page %d of run %s: the progress topic has lost what it had acknowledged",
 		l.opts.Topics.Sites, l.opts.Feed, row.Page, row.RunID, newest.Pages, newest.RunID),
 		free("restore what is missing of the progress topic, or set PROGRESS_TOPIC right", ""),
+		wayHere(newest, schemas.Progress{RunID: row.RunID, Pages: row.Page}, "go on from the checkpoint, and buy again what lies between; rows that are in the topic unchanged are not published again"),
 		wayWatermark(newest.Watermark, "buy what changed since the watermark that is left; rows that are in the topic unchanged are not published again"))
+}
+
+// behind reports whether a checkpoint is older than a row of its stream.
+func behind(at schemas.Progress, row Published) bool {
+	if row.RunID == "" {
+		return false
+	}
+	if row.RunID == at.RunID {
+		return row.Page > at.Pages
+	}
+	_, bad := ulid.ParseStrict(row.RunID)
+	return bad == nil && len(at.RunID) == len(row.RunID) && row.RunID > at.RunID // run ids sort by time, see newRunID
 }
 
 // refuseLost is the refusal for a stream whose progress is gone.
@@ -104,6 +120,11 @@ func (l *Loop) refuse(ctx context.Context, at schemas.Progress, found string, wa
 	}
 	again := Way{What: what, Command: "producer state reset --backfill --yes", Rows: rows, Credits: rows * l.money.price}
 	ways = slices.DeleteFunc(append(ways, again), func(w Way) bool { return w.What == "" })
+	for i := range ways {
+		if ways[i].Rows < 0 && rows > 0 { // more than all of them nobody can be asked for
+			ways[i].Credits = again.Credits
+		}
+	}
 	return retry.Permanent(&RefusedError{Found: found, Ways: ways, Bought: l.result.Pages > 0 || l.result.Dropped > 0})
 }
 
@@ -137,15 +158,16 @@ func wayKeep(at schemas.Progress, what string) Way {
 	return Way{What: what, Command: "producer state reset --keep-watermark --yes", Rows: unlimited}
 }
 
-// wayForget proposes to go on where Kafka is, and says what lies between.
-func (l *Loop) wayForget(copied, newest schemas.Progress) Way {
-	w := Way{
-		What:    "accept the loss, and buy again what lies between the two",
-		Command: "redis-cli -u \"$REDIS_URL\" DEL 'jobo:{" + l.opts.Feed + "}:checkpoint'",
-		Rows:    unlimited,
-	}
-	if copied.RunID == newest.RunID && copied.Rows > newest.Rows {
-		w.Rows, w.Credits = copied.Rows-newest.Rows, copied.Credits-newest.Credits
+// moveCommand writes the state that Kafka has once more, for the topic and the
+// servers that are set now.
+const moveCommand = "producer state export | producer state import --yes"
+
+// wayHere proposes to go on from a checkpoint although something is ahead of it.
+func wayHere(at, ahead schemas.Progress, what string) Way {
+	w := Way{What: what, Command: moveCommand, Rows: unlimited}
+	if ahead.RunID == at.RunID && ahead.Pages > at.Pages {
+		w.Rows = (ahead.Pages - at.Pages) * int64(max(at.BatchSize, 1))
+		w.Credits = w.Rows * max(at.CreditsPerRow, feed.CreditsPerRow)
 	}
 	return w
 }

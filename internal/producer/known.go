@@ -46,9 +46,9 @@ type published struct {
 
 // remember makes known complete for the run that l.at is in, if it is one that
 // meets published rows again: an incremental one, because of its overlap, or one
-// whose scan began again.
+// whose scan began again or was taken up behind what it has published.
 func (l *Loop) remember(ctx context.Context) error {
-	if l.at.Mode == schemas.Backfill && l.at.Restarts == 0 {
+	if l.at.Mode == schemas.Backfill && l.at.Restarts == 0 && !l.at.Rewound {
 		l.known = nil
 		return nil
 	}

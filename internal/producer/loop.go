@@ -42,6 +42,7 @@ type Loop struct {
 	copyLate bool // the copy in Redis is behind, and that was logged
 	result   Result
 	view     view
+	onCommit func() // called after each transaction; nil most of the time
 }
 
 // New returns a Loop. A nil logger says nothing.
@@ -67,7 +68,16 @@ func New(opts Options, pager Pager, log Log, checkpoints Checkpoints, account Ac
 // *PausedError, *ClockError, *VoidedError, those of the lease and those of the
 // Pager.
 func (l *Loop) Sync(ctx context.Context) (Result, error) {
-	l.result, l.begun = Result{Balance: feed.Unknown}, false
+	result, err := l.run(ctx)
+	l.giveUp(ctx)
+	result.Dropped = l.result.Dropped
+	return result, err
+}
+
+// run is Sync for whoever calls it again: pages in hand stay there, and the next
+// call finds out whether they are still the next ones.
+func (l *Loop) run(ctx context.Context) (Result, error) {
+	l.result, l.begun = Result{Balance: feed.Unknown}, len(l.held) > 0
 	work, cancel := drain(ctx, l.opts.Drain)
 	defer cancel()
 
@@ -78,18 +88,26 @@ func (l *Loop) Sync(ctx context.Context) (Result, error) {
 	if errors.Is(err, errStopped) || ctx.Err() != nil && len(l.held) == 0 && errors.Is(err, context.Cause(ctx)) {
 		l.result.Stopped, err = true, nil
 	}
-	if len(l.held) > 0 {
-		l.drop(work, "pages that were bought here could not be published: they are bought again")
-	}
 	l.money.settle(work)
 	l.result.Progress = l.at
 	l.see()
 	return l.result, err
 }
 
+// giveUp drops the pages in hand, if there are any.
+func (l *Loop) giveUp(ctx context.Context) {
+	if len(l.held) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	l.drop(ctx, "pages that were bought here could not be published: they are bought again")
+}
+
 // Release gives the lease back, so that another instance need not wait for it
-// to run out.
+// to run out, and with it what is in hand.
 func (l *Loop) Release(ctx context.Context) {
+	l.giveUp(ctx)
 	if l.lease == nil {
 		return
 	}
@@ -157,20 +175,6 @@ func (l *Loop) acquire(ctx context.Context) error {
 		return nil
 	}
 	return l.regain(ctx)
-}
-
-// stands returns the newest checkpoint that is at hand, for the time of the next
-// run alone: this process's own, or the copy in Redis. Its zero value means that
-// there is none.
-func (l *Loop) stands(ctx context.Context) schemas.Progress {
-	if l.at.Seq > 0 {
-		return l.at
-	}
-	copied, err := l.copied(ctx)
-	if err != nil {
-		return schemas.Progress{}
-	}
-	return copied.Progress
 }
 
 // regain takes the lease, anew if it was lost. Whoever else has it by now goes

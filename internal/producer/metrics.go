@@ -102,11 +102,11 @@ func (m *Metrics) stand(p schemas.Progress) {
 }
 
 // doing shows what a Service is busy with.
-func (m *Metrics) doing(d Doing) {
+func (m *Metrics) doing(d Doing, leads bool) {
 	if m == nil {
 		return
 	}
-	m.leader.Set(one(d != Standby && d != Starting))
+	m.leader.Set(one(leads))
 	m.paused.Set(one(d == Paused))
 }
 

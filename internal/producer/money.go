@@ -79,6 +79,7 @@ type money struct {
 	resolved  []schemas.Purchase // what pending is made of
 	unsettled []schemas.Purchase // committed, and not yet settled in Redis
 	asked     []schemas.Purchase // of those, what a request has to settle that is under way
+	cleared   []doubt            // doubts that came to nothing, as far as one could see then
 	redisLost bool               // Redis was empty at the take-over: it can't know of a crash
 }
 
@@ -106,8 +107,8 @@ func (m *money) ask(at schemas.Progress, rows int, settled bool) checkpoint.Ask 
 	spent := spentAt(at.Spent, now)
 	ask.DaySpent, ask.MonthSpent = max(spent.Day-twice, 0), max(spent.Month-twice, 0)
 	if m.known {
-		ask.Balance, ask.Reported = m.wallet, m.fresh && settled
-		m.fresh = m.fresh && !settled
+		ask.Balance, ask.Reported = m.wallet, m.fresh && settled && len(settle) > 0
+		m.fresh = m.fresh && !ask.Reported
 	}
 	return ask
 }
@@ -146,6 +147,9 @@ func (m *money) bought(ctx context.Context, at schemas.Progress, p *purchase, he
 	m.correct(p)
 	m.wallet -= p.cost
 	if m.mute = p.page.Balance == feed.Unknown; m.mute {
+		if m.budget.MinBalance > 0 && m.known {
+			m.logger.Warn("the feed does not say what is in the wallet any more: CREDITS_MIN_BALANCE can't be held")
+		}
 		if m.known = false; quiet {
 			m.reckon(unlimited) // it can't be told: assume the worst
 		}
@@ -200,6 +204,10 @@ func (m *money) look(ctx context.Context, held []*purchase, gap int64) {
 			m.doubts = append(m.doubts, doubt{id: r.ID, credits: r.Credits, reason: reasonFenced})
 		}
 	}
+	if len(m.doubts) == 0 {
+		// Who had reserved a page and was silent at the take-over may buy it later.
+		m.doubts, m.cleared = m.cleared, nil
+	}
 }
 
 // inHand reports whether a reservation is that of a page in hand.
@@ -236,6 +244,9 @@ func (m *money) reckon(gap int64) {
 		default:
 			m.pending.Crash += cost
 		}
+		if cost == 0 && d.credits > 0 && len(m.cleared) < maxCleared {
+			m.cleared = append(m.cleared, doubt{credits: d.credits, reason: reasonFenced})
+		}
 		if d.id != "" {
 			m.resolved = append(m.resolved, schemas.Purchase{ID: d.id, Credits: cost})
 		}
@@ -245,6 +256,9 @@ func (m *money) reckon(gap int64) {
 	}
 	m.doubts, m.redisLost = nil, false
 }
+
+// maxCleared bounds how many doubts are remembered that came to nothing.
+const maxCleared = 16
 
 // enter writes into next, the record of a transaction with pages, what was spent;
 // rest are pages that were bought besides.
@@ -313,9 +327,15 @@ func (m *money) recover(ctx context.Context, newest schemas.Progress, held []*pu
 	return nil
 }
 
+// lost takes note of a page that is given up: its cost is known.
+func (m *money) lost(p *purchase) {
+	m.pending.Fenced += p.cost
+	m.resolved = append(m.resolved, schemas.Purchase{ID: p.id, Credits: p.cost})
+}
+
 // rebase forgets what this process knew and starts from a committed record.
 func (m *money) rebase(at schemas.Progress) {
-	m.pending, m.resolved, m.doubts = schemas.Waste{}, nil, nil
+	m.pending, m.resolved, m.doubts, m.cleared = schemas.Waste{}, nil, nil, nil
 	m.unsettled, m.asked, m.least = nil, nil, feed.Unknown
 	if m.known = at.Balance != nil; m.known {
 		m.wallet = *at.Balance

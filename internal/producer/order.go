@@ -31,6 +31,7 @@ type outcome struct {
 	scan     *scan
 	purchase *purchase // where err is nil
 	err      error
+	full     bool // every row that was wanted was granted
 	again    bool // the outcome of the request is unknown, and it may be made again
 	passing  bool // Redis did not answer: nothing was bought
 	unknown  int  // tries whose outcome stayed unknown
@@ -63,14 +64,18 @@ func (o order) fill(buy, work context.Context) outcome {
 	for probed := false; ; {
 		grant, err := o.reserve(buy)
 		if err != nil {
-			out.err, out.passing = err, true
+			out.err, out.passing = err, !retry.IsPermanent(err)
 			return out
 		}
 		out.settled, out.unsent, o.ask.Settle = append(out.settled, o.ask.Settle...), nil, nil
+		// From here on Redis knows better what is in the wallet.
+		o.ask.Reported, o.ask.Balance = false, feed.Unknown
+		out.full = grant.Rows == o.ask.Rows
 		// A floor under the wallet needs to know what is in it.
 		if o.ask.MinBalance > 0 && !probed && (grant.Balance < 0 || grant.Tight == checkpoint.BoundBalance) {
 			probed = true
 			if out.err = o.probe(buy, work, grant); out.err != nil {
+				out.passing = checkpoint.IsDown(out.err)
 				return out
 			}
 			continue
@@ -93,11 +98,19 @@ func reservePolicy() retry.Policy {
 	return retry.Policy{Base: 100 * time.Millisecond, Cap: 2 * time.Second, Tries: 20}
 }
 
+// lasting marks what no other try cures: anything but a server that is away.
+func lasting(err error) error {
+	if err == nil || checkpoint.IsDown(err) {
+		return err
+	}
+	return retry.Permanent(err)
+}
+
 func (o *order) reserve(ctx context.Context) (grant checkpoint.Grant, err error) {
 	o.ask.ID, o.ask.At = ulid.Make().String(), time.Now().UTC()
 	err = retry.Do(ctx, reservePolicy(), func(ctx context.Context) (err error) {
 		grant, err = o.account.Reserve(ctx, o.ask)
-		return err
+		return lasting(err)
 	})
 	return grant, err
 }
@@ -115,7 +128,10 @@ func (o *order) probe(buy, work context.Context, grant checkpoint.Grant) error {
 	if errors.As(err, &payment) {
 		balance, err = payment.Balance, nil
 	}
-	if failed := o.account.Settle(work, time.Now().UTC(), balance, returned...); err == nil {
+	failed := retry.Do(work, reservePolicy(), func(ctx context.Context) error {
+		return lasting(o.account.Settle(ctx, time.Now().UTC(), balance, returned...))
+	})
+	if err == nil {
 		err = failed
 	}
 	return err
@@ -156,14 +172,20 @@ func (o *order) buy(buy, work context.Context, grant checkpoint.Grant, out *outc
 	var refused *feed.PageError
 	var unknown *feed.UnknownOutcomeError
 	var payment *feed.PaymentError
-	spoilt := int64(0)
+	out.again = errors.As(err, &unknown)
+	lost := int64(out.unknown) * most
 	if errors.As(err, &refused) {
-		if spoilt = refused.Credits; spoilt == feed.Unknown {
-			spoilt = int64(refused.Rows) * o.ask.Price
+		told := refused.Credits
+		switch {
+		case told == feed.Unknown && !out.again:
+			lost += int64(refused.Rows) * o.ask.Price
+		case told != feed.Unknown && out.again:
+			lost += told - most // a body that was cut off came with its bill
+		case told != feed.Unknown:
+			lost += told
 		}
 	}
-	out.again = errors.As(err, &unknown)
-	if lost := int64(out.unknown)*most + spoilt; lost > 0 {
+	if lost > 0 {
 		// Kept, so that a successor finds out what became of it.
 		out.doubt = doubt{id: o.ask.ID, credits: lost, reason: reasonUnknown}
 		if failed := o.account.Lose(work, o.ask.ID, reasonUnknown, lost); failed != nil {
@@ -184,7 +206,11 @@ func (o *order) buy(buy, work context.Context, grant checkpoint.Grant, out *outc
 	}
 	fewer := o.query.BatchSize / 2
 	if balance != feed.Unknown {
-		fewer = min(int(max(balance-o.ask.MinBalance, 0)/o.ask.Price), o.query.BatchSize-1)
+		each := o.ask.Price
+		if payment.Required > 0 { // what the feed itself reckons with
+			each = max(each, payment.Required/int64(o.query.BatchSize))
+		}
+		fewer = min(int(max(balance-o.ask.MinBalance, 0)/each), o.query.BatchSize-1)
 	}
 	if fewer == 0 {
 		out.err = &PausedError{By: Wallet, Balance: balance, Price: o.ask.Price, Err: err}

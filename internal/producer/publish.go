@@ -192,6 +192,9 @@ func (l *Loop) confirm(g *group) {
 	l.result.Unchanged += g.next.Unchanged - before.Unchanged
 	l.result.Credits += g.next.Credits - before.Credits
 	l.opts.Metrics.committed(before, g)
+	if l.onCommit != nil {
+		l.onCommit()
+	}
 }
 
 // copy takes note of how the copy to Redis went. It may fail: the progress topic

@@ -54,6 +54,9 @@ func (l *Loop) Reset(ctx context.Context, wish Reset) (schemas.Progress, error) 
 		return schemas.Progress{}, err
 	}
 	own := &records[len(records)-1]
+	if err := l.rewound(ctx, records); err != nil {
+		return schemas.Progress{}, err
+	}
 	fence := max(l.lease.Token(), newest.Fence+1, copied.Fence+1)
 	seq, op, now := max(newest.Seq, copied.Seq)+1, ulid.Make().String(), time.Now().UTC()
 	for i := range records {
@@ -68,6 +71,20 @@ func (l *Loop) Reset(ctx context.Context, wish Reset) (schemas.Progress, error) 
 		return *own, fmt.Errorf("the state is written; its copy in Redis is not, and the next start repairs it: %w", err)
 	}
 	return *own, nil
+}
+
+// rewound lets a state that is behind rows of its stream be taken up: its run
+// gets an id that sorts behind theirs, and the mark that they are there.
+func (l *Loop) rewound(ctx context.Context, records []schemas.Progress) error {
+	row, err := l.log.Newest(ctx)
+	if err != nil || !behind(records[len(records)-1], row) {
+		return err
+	}
+	id := newRunID(row.RunID)
+	for i := range records {
+		records[i].RunID, records[i].Rewound = id, true
+	}
+	return nil
 }
 
 // reset returns the records to write, the stream's last.

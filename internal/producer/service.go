@@ -61,6 +61,9 @@ type Service struct {
 	opts   ServiceOptions
 	logger *zap.Logger
 
+	at       schemas.Progress // where the stream stands, as the lease was taken or the last run left it
+	surveyed Lease            // the lease under which that was found out
+
 	mu    sync.Mutex
 	state State
 }
@@ -73,7 +76,13 @@ func NewService(loop *Loop, opts ServiceOptions, logger *zap.Logger) *Service {
 	if opts.OnRun == nil {
 		opts.OnRun = func(Result, error) {}
 	}
-	return &Service{loop: loop, opts: opts, logger: logger, state: State{Doing: Starting, Since: time.Now().UTC()}}
+	s := &Service{loop: loop, opts: opts, logger: logger, state: State{Doing: Starting, Since: time.Now().UTC()}}
+	loop.onCommit = func() { // a pause is over when something was bought, long before the run is
+		if s.State().Doing != Syncing {
+			s.enter(State{Doing: Syncing})
+		}
+	}
+	return s
 }
 
 // State returns what the service is doing. It may be called by any goroutine.
@@ -93,7 +102,7 @@ func (s *Service) enter(next State) {
 	}
 	s.state = next
 	s.mu.Unlock()
-	s.loop.opts.Metrics.doing(next.Doing)
+	s.loop.opts.Metrics.doing(next.Doing, s.loop.lease != nil && s.loop.lease.Alive() == nil)
 	switch {
 	case before.Doing == next.Doing && before.Reason == next.Reason:
 	case next.Doing == Standby:
@@ -119,13 +128,14 @@ func (s *Service) Run(ctx context.Context) error {
 		if err := s.lead(ctx); err != nil {
 			return unlessStopped(ctx, err)
 		}
-		if !s.due(ctx) {
+		if ctx.Err() != nil || !s.due(ctx) {
 			continue // stopped, or the lease is lost
 		}
 		if s.State().Doing != Paused {
 			s.enter(State{Doing: Syncing})
 		}
-		result, err := s.loop.Sync(ctx)
+		result, err := s.loop.run(ctx)
+		s.at = result.Progress
 		s.opts.OnRun(result, err)
 		if err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 			return unlessStopped(ctx, err)
@@ -159,10 +169,16 @@ func unlessStopped(ctx context.Context, err error) error {
 	}
 }
 
-// lead returns when this instance holds the lease.
+// lead returns when this instance holds the lease and knows where the stream
+// stands.
 func (s *Service) lead(ctx context.Context) error {
 	for failures := 0; ; {
 		err := s.loop.acquire(ctx)
+		if err == nil && s.surveyed != s.loop.lease && len(s.loop.held) == 0 {
+			if s.at, err = s.loop.Survey(ctx); err == nil {
+				s.surveyed = s.loop.lease
+			}
+		}
 		var busy *checkpoint.BusyError
 		switch {
 		case err == nil || ctx.Err() != nil:
@@ -184,7 +200,7 @@ func (s *Service) due(ctx context.Context) bool {
 	if doing := s.State().Doing; doing == Paused || doing == Retrying {
 		return true
 	}
-	at := s.loop.stands(ctx)
+	at := s.at
 	next := at.RunStartedAt.Add(s.opts.Interval + spread(s.opts.Interval/10))
 	if at.Seq == 0 || at.Phase == schemas.Paging || at.Reset != "" || !next.After(time.Now()) {
 		return true
@@ -232,6 +248,10 @@ func (s *Service) rest(ctx context.Context, err error, failures int) {
 	if failures < 7 {
 		d = min(firstRest<<(failures-1), longestRest)
 	}
+	var unknown *feed.UnknownOutcomeError
+	if errors.As(err, &unknown) {
+		d = longestRest // each further try may be billed
+	}
 	d += spread(d / 4)
 	s.enter(State{Doing: Retrying, Reason: err.Error(), Next: time.Now().Add(d).UTC().Truncate(time.Second)})
 	rest(ctx, d)
@@ -240,11 +260,12 @@ func (s *Service) rest(ctx context.Context, err error, failures int) {
 // passes reports whether waiting may cure err.
 func passes(err error) bool {
 	var away *AwayError
+	var unknown *feed.UnknownOutcomeError
 	var status *feed.StatusError
 	var refused *feed.PageError
 	var tries *retry.Error
 	switch {
-	case errors.As(err, &away):
+	case errors.As(err, &away), errors.As(err, &unknown):
 		return true
 	case errors.As(err, &status), errors.As(err, &refused):
 		return false

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/careerstream/careerstream/internal/checkpoint"
+	"github.com/careerstream/careerstream/internal/feed"
 	"github.com/careerstream/careerstream/internal/retry"
 	"github.com/careerstream/careerstream/schemas"
 )
@@ -26,32 +27,59 @@ func (l *Loop) takeOver(ctx context.Context, lease Lease) (_ Session, err error)
 			session.Close()
 		}
 	}()
+	newest, redisLost, err := l.inspect(ctx, session, lease)
+	if err != nil {
+		return nil, err
+	}
+	l.fence = max(lease.Token(), newest.Fence+1)
+	l.settle(ctx, newest)
+	return session, l.resume(ctx, session, newest, redisLost)
+}
+
+// inspect reads what is committed, refuses it or repairs the copy of it.
+func (l *Loop) inspect(ctx context.Context, session Session, lease Lease) (newest schemas.Progress, redisLost bool, _ error) {
 	// The copy is read before its original, so that it can only be older.
 	copied, err := l.copied(ctx)
 	if err != nil {
-		return nil, err
+		return newest, false, err
 	}
 	// Invariant 3: read after the fence, so that it is final.
 	newest, found, others, err := session.Progress(ctx)
 	if err != nil {
-		return nil, err
+		return newest, false, err
 	}
 	if err := l.guard(ctx, copied, newest, found, others); err != nil {
 		// What stands there may be the work of an instance that took over between
 		// these reads: that is no contradiction.
 		if lost := lease.Confirm(ctx); lost != nil {
-			return nil, lost
+			return newest, false, lost
 		}
-		return nil, err
+		return newest, false, err
 	}
 	if found {
-		if err := l.checkpoints.Repair(ctx, lease.Owner(), lease.Token(), newest); err != nil {
-			return nil, err
-		}
+		err = l.checkpoints.Repair(ctx, lease.Owner(), lease.Token(), newest)
 	}
-	l.fence = max(lease.Token(), newest.Fence+1)
-	l.settle(ctx, newest)
-	return session, l.resume(ctx, session, newest, found && copied.Seq == 0)
+	return newest, found && copied.Seq == 0, err
+}
+
+// Survey takes the lease, unless it is held, and returns the newest committed
+// checkpoint as a take-over finds it, with the errors of one: a service wants to
+// know where it stands before it is time for a run.
+func (l *Loop) Survey(ctx context.Context) (schemas.Progress, error) {
+	if err := l.acquire(ctx); err != nil {
+		return schemas.Progress{}, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, l.opts.TakeOver, fmt.Errorf("take-over not finished within %s", l.opts.TakeOver))
+	defer cancel()
+	session, err := l.fenceIn(ctx, l.lease)
+	if err != nil {
+		return schemas.Progress{}, err
+	}
+	defer session.Close()
+	l.begun = false
+	newest, _, err := l.inspect(ctx, session, l.lease)
+	l.opts.Metrics.stand(newest)
+	return newest, err
 }
 
 // fenceIn begins an epoch for the holder of lease.
@@ -117,6 +145,7 @@ func (l *Loop) drop(ctx context.Context, why string) {
 	lost := int64(0)
 	for _, p := range l.held {
 		lost += p.cost
+		l.money.lost(p)
 		if err := l.money.account.Lose(ctx, p.id, reasonFenced, p.cost); err != nil {
 			l.logger.Debug("lost page not noted in Redis; the wallet shows it", zap.Error(err))
 		}
@@ -124,6 +153,9 @@ func (l *Loop) drop(ctx context.Context, why string) {
 	l.logger.Warn(why, zap.String("run_id", l.at.RunID), zap.Int("pages", len(l.held)), zap.Int64("credits_wasted", lost))
 	l.result.Dropped += lost
 	l.held, l.sent = nil, nil
+	for _, s := range l.scans {
+		s.seen = feed.Scan{} // the cursors of these pages come again
+	}
 }
 
 // resume goes on from the newest checkpoint: in the middle of its run, or with a
@@ -132,7 +164,7 @@ func (l *Loop) drop(ctx context.Context, why string) {
 func (l *Loop) resume(ctx context.Context, session Session, newest schemas.Progress, redisLost bool) error {
 	moved := newest.Op != l.at.Op
 	if moved || !l.begun {
-		fresh := newest.RunID != l.at.RunID || newest.Restarts != l.at.Restarts
+		fresh := !l.begun || newest.RunID != l.at.RunID || newest.Restarts != l.at.Restarts
 		l.at = newest
 		var windows map[int]schemas.Progress
 		if newest.Windows > 0 && newest.Phase == schemas.Paging {
@@ -157,6 +189,7 @@ func (l *Loop) resume(ctx context.Context, session Session, newest schemas.Progr
 	l.rewind()
 	l.expire()
 	l.begun = true
+	l.opts.Metrics.stand(newest)
 	return l.money.recover(ctx, newest, l.held, moved, redisLost)
 }
 
