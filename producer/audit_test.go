@@ -3,11 +3,7 @@
 package main_test
 
 import (
-	"bytes"
-	"cmp"
 	"fmt"
-	"maps"
-	"slices"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -22,9 +18,10 @@ type audit struct {
 	bed      *bed
 	ledger   simulator.Ledger
 	chain    []schemas.Progress
+	windows  map[string][]schemas.Progress // records of windows, by the op of their transaction
 	pages    map[pageOf][]*kgo.Record
 	versions map[string]int // by id and bytes
-	billed   []bool         // bills whose page was committed
+	shelf    *shelf
 
 	// records are those of the career-sites topic. wasted is how many pages were
 	// billed and not committed: each of them was bought again.
@@ -38,10 +35,17 @@ type pageOf struct{ run, page string }
 func (b *bed) audit() *audit {
 	b.t.Helper()
 	a := &audit{
-		bed: b, ledger: b.feed.Ledger(), chain: b.chain(),
+		bed: b, ledger: b.feed.Ledger(), windows: make(map[string][]schemas.Progress),
 		pages: make(map[pageOf][]*kgo.Record), versions: make(map[string]int),
 	}
-	a.billed = make([]bool, len(a.ledger.Bills))
+	a.shelf = newShelf(&a.ledger)
+	for _, p := range b.checkpoints() {
+		if p.Window == 0 {
+			a.chain = append(a.chain, p)
+		} else {
+			a.windows[p.Op] = append(a.windows[p.Op], p)
+		}
+	}
 	for id := range b.feed.Truth() {
 		for _, row := range b.feed.Served(id) {
 			a.versions[id+string(row.Bytes)] = row.Version
@@ -57,7 +61,11 @@ func (b *bed) audit() *audit {
 	a.everyPageOnce(b.t)
 	a.newestLast(b.t, rows)
 	a.noKeys(b.t, rows)
-	a.wasted = len(a.ledger.Bills) - len(a.chain)
+	for i, bill := range a.ledger.Bills {
+		if bill.Credits > 0 && !a.shelf.taken[i] { // a page without rows is asked for the sake of the balance
+			a.wasted++
+		}
+	}
 	return a
 }
 
@@ -71,7 +79,6 @@ func (a *audit) oneChain(t *testing.T) {
 		wrong := func(what string, got, want any) {
 			t.Errorf("checkpoint %d (run %s, page %d): %s is %v, want %v", i+1, p.RunID, p.Pages, what, got, want)
 		}
-		begins := i == 0 || before.Phase == schemas.Done
 		if p.Seq != uint64(i+1) {
 			wrong("seq", p.Seq, i+1)
 		}
@@ -82,11 +89,21 @@ func (a *audit) oneChain(t *testing.T) {
 			wrong("op", p.Op, "one that is new")
 		}
 		ops[p.Op] = true
-		if begins != (p.RunID != before.RunID) || begins && p.Pages != 1 {
-			wrong("place", fmt.Sprintf("page %d of run %s", p.Pages, p.RunID), fmt.Sprintf("what follows page %d of run %s (%s)", before.Pages, before.RunID, before.Phase))
+		if begins := i == 0 || before.Phase == schemas.Done; begins {
+			if p.RunID == before.RunID {
+				wrong("run", p.RunID, "one that is new")
+			}
+			before = schemas.Progress{Watermark: before.Watermark, Fence: before.Fence}
+		} else {
+			a.sameRun(wrong, before, p)
 		}
-		if !begins && (p.Pages != before.Pages+1 || !p.RunStartedAt.Equal(before.RunStartedAt) || !p.UpdatedAfter.Equal(before.UpdatedAfter) || p.Mode != before.Mode) {
-			wrong("run", fmt.Sprint(p.Pages, p.RunStartedAt, p.UpdatedAfter, p.Mode), fmt.Sprint(before.Pages+1, before.RunStartedAt, before.UpdatedAfter, before.Mode))
+		// The record that says how a run is cut comes without a page.
+		least, most := before.Pages+1, before.Pages+int64(max(a.bed.grouped, 1))
+		if p.Windows > 0 && before.Windows == 0 {
+			least, most = 0, 0
+		}
+		if p.Pages < least || p.Pages > most {
+			wrong("pages", p.Pages, fmt.Sprintf("from %d to %d", least, most))
 		}
 		want := before.Watermark
 		if p.Phase == schemas.Done && p.RunStartedAt.After(want) {
@@ -99,56 +116,109 @@ func (a *audit) oneChain(t *testing.T) {
 	}
 }
 
-// everyPageOnce checks that the records are exactly those of the pages in the
-// chain, each page being one that the feed sold after the page before it. So
-// nothing is missing, nothing is there twice, and no page is there in part.
+// sameRun checks that a checkpoint goes on with the run of the one before.
+func (a *audit) sameRun(wrong func(what string, got, want any), before, p schemas.Progress) {
+	identity := func(p schemas.Progress) string {
+		return fmt.Sprint(p.RunID, p.Mode, p.UpdatedAfter, p.Fingerprint, p.Windows)
+	}
+	if got, want := identity(p), identity(before); got != want {
+		wrong("run", got, want)
+	}
+	// A run's start is final with its first page.
+	if before.Pages > 0 && !p.RunStartedAt.Equal(before.RunStartedAt) {
+		wrong("start", p.RunStartedAt, before.RunStartedAt)
+	}
+	if before.Waste.Total() > p.Waste.Total() {
+		wrong("waste", p.Waste.Total(), fmt.Sprintf("at least %d", before.Waste.Total()))
+	}
+}
+
+// everyPageOnce checks that the records are exactly those rows of the pages in the
+// chain that the topic did not have already, each page being one that the feed
+// sold after the page before it. So nothing is missing, nothing is there twice,
+// and no page is there in part.
 func (a *audit) everyPageOnce(t *testing.T) {
 	t.Helper()
 	var before schemas.Progress
+	windows := make(map[int]schemas.Progress)
 	for _, p := range a.chain {
-		name := pageOf{p.RunID, fmt.Sprint(p.Pages)}
-		var got []simulator.Version
-		for _, r := range a.pages[name] {
-			version, ok := a.versions[string(r.Key)+string(r.Value)]
-			if !ok {
-				t.Errorf("record %s/%d/%d of company %s: the feed never sold these bytes", r.Topic, r.Partition, r.Offset, r.Key)
-			}
-			got = append(got, simulator.Version{ID: string(r.Key), Version: version})
-		}
 		if p.RunID != before.RunID {
 			before = schemas.Progress{}
+			clear(windows)
 		}
-		if rows := p.Rows - before.Rows; int(rows) != len(got) {
-			t.Errorf("page %s of run %s says that it has %d rows, the topic has %d", name.page, name.run, rows, len(got))
+		var way []stretch
+		if p.Windows == 0 {
+			way = append(way, stretchOf(before, p))
 		}
-		if !a.sold(before.Cursor, p, got) {
-			t.Errorf("page %s of run %s: the feed has not sold these %d rows on a page that follows the one before", name.page, name.run, len(got))
+		for _, w := range a.windows[p.Op] {
+			if from, planned := windows[w.Window]; planned {
+				way = append(way, stretchOf(from, w))
+			}
+			windows[w.Window] = w
 		}
-		delete(a.pages, name)
+		a.cutRight(t, p, windows)
+		a.transaction(t, before, p, way)
+		delete(a.windows, p.Op)
 		before = p
+	}
+	for op := range a.windows {
+		t.Errorf("transaction %s has records of windows and none of the stream", op)
 	}
 	for name, records := range a.pages {
 		t.Errorf("%d records of page %s of run %q have no checkpoint", len(records), name.page, name.run)
 	}
 }
 
-// sold finds the bill of a page, and strikes it off.
-func (a *audit) sold(cursor string, p schemas.Progress, rows []simulator.Version) bool {
-	order := func(v []simulator.Version) []simulator.Version {
-		slices.SortFunc(v, func(x, y simulator.Version) int { return cmp.Or(cmp.Compare(x.ID, y.ID), x.Version-y.Version) })
-		return v
+// cutRight checks that a run's counts are the sums of those of its windows, and
+// that it is done when they all are.
+func (a *audit) cutRight(t *testing.T, p schemas.Progress, windows map[int]schemas.Progress) {
+	t.Helper()
+	if p.Windows == 0 {
+		return
 	}
-	order(rows)
-	for i, bill := range a.ledger.Bills {
-		if a.billed[i] || bill.Cursor != cursor || bill.Next != p.Cursor || bill.HasMore != (p.Phase == schemas.Paging) {
-			continue
-		}
-		if slices.Equal(order(a.ledger.Sold(bill)), rows) {
-			a.billed[i] = true
-			return true
+	var pages, rows, credits int64
+	open := 0
+	for _, w := range windows {
+		pages, rows, credits = pages+w.Pages, rows+w.Rows, credits+w.Credits
+		if w.Phase != schemas.Done {
+			open++
 		}
 	}
-	return false
+	if len(windows) != p.Windows || pages != p.Pages || rows != p.Rows || credits != p.Credits || (open == 0) != (p.Phase == schemas.Done) {
+		t.Errorf("run %s (%s, %d windows) has %d pages, %d rows, %d credits; its %d windows, %d of them open, have %d, %d, %d",
+			p.RunID, p.Phase, p.Windows, p.Pages, p.Rows, p.Credits, len(windows), open, pages, rows, credits)
+	}
+}
+
+// transaction checks one checkpoint against the records that came with it and
+// against the bills of its pages.
+func (a *audit) transaction(t *testing.T, before, p schemas.Progress, way []stretch) {
+	t.Helper()
+	pages := make(map[string][]simulator.Version)
+	records := 0
+	for n := before.Pages + 1; n <= p.Pages; n++ {
+		name := pageOf{p.RunID, fmt.Sprint(n)}
+		rows := []simulator.Version{}
+		for _, r := range a.pages[name] {
+			version, ok := a.versions[string(r.Key)+string(r.Value)]
+			if !ok {
+				t.Errorf("record %s/%d/%d of company %s: the feed never sold these bytes", r.Topic, r.Partition, r.Offset, r.Key)
+			}
+			rows = append(rows, simulator.Version{ID: string(r.Key), Version: version})
+		}
+		records += len(rows)
+		pages[name.page] = ordered(rows)
+		delete(a.pages, name)
+	}
+	sum, ok := a.shelf.sell(way, pages)
+	if !ok {
+		t.Errorf("pages %d to %d of run %s: the feed has not sold these %d rows, new ones all, on pages that follow those before", before.Pages+1, p.Pages, p.RunID, records)
+		return
+	}
+	got := totals{rows: int(p.Rows - before.Rows), unchanged: int(p.Unchanged - before.Unchanged), credits: p.Credits - before.Credits}
+	if got != sum {
+		t.Errorf("pages %d to %d of run %s say %+v, the bills %+v", before.Pages+1, p.Pages, p.RunID, got, sum)
+	}
 }
 
 // newestLast checks that no older version of a company follows a newer one.
@@ -173,69 +243,4 @@ func (a *audit) noKeys(t *testing.T, rows []*kgo.Record) {
 			noKey(t, where+", header "+h.Key, h.Value)
 		}
 	}
-}
-
-// complete checks, beside the audit, what holds when a run has ended and nothing
-// has changed since it began: the topic's newest records are the feed's newest
-// rows, byte for byte, and Redis has the newest checkpoint.
-func (b *bed) complete() *audit {
-	b.t.Helper()
-	a := b.audit()
-	newest := make(map[string][]byte)
-	for _, r := range b.records(b.sites()) {
-		newest[string(r.Key)] = r.Value
-	}
-	truth := b.feed.Truth()
-	for id, row := range truth {
-		if got, ok := newest[id]; !ok {
-			b.t.Errorf("company %s is missing", id)
-		} else if !bytes.Equal(got, row.Bytes) {
-			b.t.Errorf("company %s: the last record is version %d, the feed has version %d", id, a.versions[id+string(got)], row.Version)
-		}
-	}
-	for id := range maps.Keys(newest) {
-		if _, ok := truth[id]; !ok {
-			b.t.Errorf("company %s is in the topic and not in the feed", id)
-		}
-	}
-	if last := a.chain[len(a.chain)-1]; last.Phase != schemas.Done {
-		b.t.Errorf("the newest run is in phase %s, want %s", last.Phase, schemas.Done)
-	}
-	b.copied(a.chain)
-	return a
-}
-
-// copied checks that Redis has the newest checkpoint.
-func (b *bed) copied(chain []schemas.Progress) {
-	b.t.Helper()
-	last := chain[len(chain)-1]
-	want, err := last.Encode()
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	got, err := b.redis.HGetAll(b.t.Context(), b.key("checkpoint")).Result()
-	if err != nil {
-		b.t.Fatalf("checkpoint in Redis: %v", err)
-	}
-	if got["state"] != string(want) || got["op"] != last.Op || got["seq"] != fmt.Sprint(last.Seq) || got["fence"] != fmt.Sprint(last.Fence) {
-		b.t.Errorf("Redis has fence %s, seq %s, op %s, state %s; Kafka's newest is %s", got["fence"], got["seq"], got["op"], got["state"], want)
-	}
-	for field, value := range got {
-		noKey(b.t, "field "+field+" of the checkpoint in Redis", []byte(value))
-	}
-}
-
-// wasted checks how many pages were bought and never committed.
-func (a *audit) atMost(wasted int) *audit {
-	a.bed.t.Helper()
-	if a.wasted > wasted {
-		a.bed.t.Errorf("%d pages were bought again, want at most %d", a.wasted, wasted)
-	}
-	return a
-}
-
-// String is what a test has to tell about a run that went well.
-func (a *audit) String() string {
-	return fmt.Sprintf("%d pages billed (%d rows), %d committed (%d records), %d bought again; %d companies",
-		a.ledger.Pages, a.ledger.Rows, len(a.chain), a.records, a.wasted, a.bed.feed.Len())
 }

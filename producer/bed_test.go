@@ -5,6 +5,8 @@ package main_test
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"net"
 	"os"
 	"strings"
@@ -25,6 +27,10 @@ import (
 type bed struct {
 	t    *testing.T
 	name string // FEED_NAME, and the beginning of the topics' names
+	// secret is the bed's own API key, and with it its own budgets in Redis.
+	secret string
+	// grouped is how many pages may share a transaction; zero means one.
+	grouped int
 
 	feed    *simulator.Server
 	served  atomic.Int64 // answers of the feed that were written out whole, or cut
@@ -42,8 +48,9 @@ type bed struct {
 // newBed starts a feed, finds or starts the servers, and ends them with the test.
 func newBed(t *testing.T, o simulator.Options) *bed {
 	t.Helper()
-	b := &bed{t: t, name: "producer-test-" + strings.ToLower(rand.Text()[:10])}
-	o.APIKeys = []string{apiKey}
+	nonce := strings.ToLower(rand.Text()[:10])
+	b := &bed{t: t, name: "producer-test-" + nonce, secret: keyOf("canary-" + nonce)}
+	o.APIKeys = []string{b.secret}
 	o.FeedLimits = simulator.NoLimits()
 	o.Trace = func(simulator.Answer) { b.served.Add(1) }
 	feed, err := simulator.Start(t.Context(), "127.0.0.1:0", o)
@@ -96,12 +103,17 @@ func (b *bed) connect() {
 	b.t.Cleanup(func() {
 		ctx := context.WithoutCancel(b.t.Context())
 		if b.wires == nil {
-			_, _ = b.admin.DeleteTopics(ctx, b.sites(), b.progress(), b.letters()) // some tests make none
+			b.remove(b.sites(), b.progress(), b.letters()) // some tests make none
 			b.wipe(ctx)
 		}
 		b.admin.Close()
 		_ = b.redis.Close()
 	})
+}
+
+// remove deletes a topic, if there is one.
+func (b *bed) remove(topics ...string) {
+	_, _ = b.admin.DeleteTopics(context.WithoutCancel(b.t.Context()), topics...)
 }
 
 func (b *bed) sites() string    { return b.name + ".sites" }
@@ -115,7 +127,7 @@ func (b *bed) key(part string) string { return "jobo:{" + b.name + "}:" + part }
 // changes. Rows are not replayed, so that each of them can be counted.
 func (b *bed) settings(changes ...string) []string {
 	return append([]string{
-		"JOBO_API_KEY=" + apiKey, "JOBO_BASE_URL=" + b.feed.URL(), "FEED_NAME=" + b.name, "FEED_RATE_LIMIT=off",
+		"JOBO_API_KEY=" + b.secret, "JOBO_BASE_URL=" + b.feed.URL(), "FEED_NAME=" + b.name, "FEED_RATE_LIMIT=off",
 		"SYNC_OVERLAP=0s", "LEASE_TTL=1s", "KAFKA_BROKERS=" + b.brokers, "REDIS_URL=" + b.url,
 		"CAREER_SITES_TOPIC=" + b.sites(), "PROGRESS_TOPIC=" + b.progress(), "DEAD_LETTERS_TOPIC=" + b.letters(),
 	}, changes...)
@@ -132,13 +144,26 @@ func (b *bed) pages() int {
 	return b.feed.Ledger().Pages
 }
 
-// wipe removes all that Redis has of this stream: to the program that is the loss
-// of the whole server.
+// wipe removes all that Redis has of this stream and of its API key: to the
+// program that is the loss of the whole server, and what FLUSHALL does.
 func (b *bed) wipe(ctx context.Context) {
 	b.t.Helper()
-	if err := b.redis.Del(ctx, b.key("lease"), b.key("fence"), b.key("checkpoint")).Err(); err != nil {
-		b.t.Errorf("wipe Redis: %v", err)
+	for _, pattern := range []string{b.key("*"), budgetKey(b.secret, "*")} {
+		keys, err := b.redis.Keys(ctx, pattern).Result()
+		if err == nil && len(keys) > 0 {
+			err = b.redis.Del(ctx, keys...).Err()
+		}
+		if err != nil {
+			b.t.Errorf("wipe Redis: %v", err)
+		}
 	}
+}
+
+// budgetKey returns the name of one of the keys in Redis that all streams of an
+// API key share.
+func budgetKey(apiKey, part string) string {
+	digest := sha256.Sum256([]byte(apiKey))
+	return "jobo:{key-" + hex.EncodeToString(digest[:8]) + "}:budget:" + part
 }
 
 // token is the fencing token of the newest lease, 0 before the first.
@@ -146,6 +171,15 @@ func (b *bed) token() int {
 	n, err := b.redis.Get(b.t.Context(), b.key("fence")).Int()
 	if err != nil {
 		return 0 // none, or Redis is down: not yet
+	}
+	return n
+}
+
+// seq is the number of the newest checkpoint that Redis has, 0 before the first.
+func (b *bed) seq() int {
+	n, err := b.redis.HGet(b.t.Context(), b.key("checkpoint"), "seq").Int()
+	if err != nil {
+		return 0
 	}
 	return n
 }

@@ -11,9 +11,14 @@
 //	process_test.go    a running producer
 //	topics_test.go     what the topics hold
 //	audit_test.go      the promise, checked against ledger and topics
+//	complete_test.go   what holds besides when a run has ended
+//	bills_test.go      which bill a committed page is for
 //	secrets_test.go    the API key shows up nowhere
 //	messages_test.go   what the operator is told
 //	kill_test.go       SIGKILL at random moments
+//	windows_kill_test.go  the same in a backfill that is cut, with pages ahead
+//	overlap_test.go    rows that did not change are paid for and not published
+//	budget_test.go     budgets and the wallet, by the ledger
 //	freeze_test.go     SIGSTOP past the lease, while another instance goes on
 //	redis_test.go      Redis loses everything
 //	kafka_test.go      connections to Kafka break
@@ -21,7 +26,11 @@
 //	rows_test.go       records are the rows, byte for byte
 //	usage_test.go      exit code 2
 //	failure_test.go    exit code 1
-//	refusal_test.go    exit codes 3, 4 and 5
+//	refusal_test.go    exit code 5
+//	desk_test.go       exit code 4, and each way out that it offers
+//	situations_test.go the ways into exit code 4
+//	service_test.go    a running service, and what it shows
+//	run_test.go        verb run
 package main_test
 
 import (
@@ -59,10 +68,15 @@ func TestMain(m *testing.M) {
 
 // atOnce lets more tests run at a time than there are processors, unless -parallel
 // says otherwise: they mostly wait for a feed that takes its time, and for leases.
+// With the race detector they mostly compute.
 func atOnce() {
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if n := 2 * runtime.GOMAXPROCS(0); !given {
+	n := 4 * runtime.GOMAXPROCS(0)
+	if raceDetector() {
+		n /= 2
+	}
+	if !given {
 		_ = flag.Set("test.parallel", strconv.Itoa(n)) // the flag exists and takes numbers
 	}
 }

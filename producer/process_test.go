@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -36,7 +37,27 @@ func launch(t *testing.T, settings []string, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, cmd: exec.CommandContext(t.Context(), path, args...), ended: make(chan struct{})}
+	return start(t, exec.CommandContext(t.Context(), path, args...), settings)
+}
+
+// shell runs a command as a user would who copies it, with the program in the
+// PATH and settings in the environment, in the folder dir.
+func shell(t *testing.T, dir string, settings []string, command string) *process {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", command)
+	cmd.Dir = dir
+	search := "PATH=" + filepath.Dir(path) + string(os.PathListSeparator) + os.Getenv("PATH")
+	return start(t, cmd, append(slices.Clone(settings), search))
+}
+
+// start starts cmd with settings as its whole environment.
+func start(t *testing.T, cmd *exec.Cmd, settings []string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, ended: make(chan struct{})}
 	// A data race is a failure by itself, with a code that nothing else has.
 	p.cmd.Env = append(slices.Clone(settings), "GORACE=halt_on_error=1 exitcode=66 atexit_sleep_ms=0")
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr

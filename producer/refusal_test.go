@@ -3,106 +3,11 @@
 package main_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/careerstream/careerstream/internal/simulator"
 )
-
-func TestEmptyWalletPausesTheRun(t *testing.T) {
-	t.Parallel()
-	const pages = 3
-	b := newBed(t, simulator.Options{Rows: 500, Seed: 19, Balance: pages*50*simulator.DefaultPrice + 100})
-	b.sync().says(3, "paused", "402", "wallet holds 100", "state is kept", "BATCH_SIZE")
-	a := b.audit().atMost(0)
-	b.copied(a.chain)
-	if len(a.chain) != pages {
-		t.Errorf("%d pages are committed, want the %d that the wallet covered", len(a.chain), pages)
-	}
-	b.wipe(t.Context())
-	b.sync().says(3, "paused") // nothing has changed
-	b.noMore(pages)
-	b.copied(a.chain) // repaired by the take-over, without a page
-
-	b.feed.AddBalance(1_000_000)
-	b.sync().expect(0)
-	a = b.complete().atMost(0)
-	if next := a.ledger.Bills[pages]; next.Cursor != a.chain[pages-1].Cursor {
-		t.Errorf("the next start goes on from cursor %q, want %q", next.Cursor, a.chain[pages-1].Cursor)
-	}
-	if a.ledger.PagesAgain != 0 || a.ledger.Duplicates != 0 {
-		t.Errorf("%d pages and %d rows were bought twice, want none", a.ledger.PagesAgain, a.ledger.Duplicates)
-	}
-}
-
-// done is a bed on which a backfill has ended.
-func done(t *testing.T) *bed {
-	t.Helper()
-	b := newBed(t, simulator.Options{Rows: 120, Seed: 20})
-	b.sync().expect(0)
-	return b
-}
-
-func TestOtherFiltersAreRefused(t *testing.T) {
-	t.Parallel()
-	b := done(t)
-	pages := b.pages()
-	b.sync("FILTER_COUNTRY_CODES=DE,FR").says(4, "filters changed", `"DE","FR"`, "nothing was bought", "FEED_NAME", "FILTER_")
-	b.noMore(pages)
-	b.sync().expect(0) // the old ones are still good
-	b.complete().atMost(0)
-}
-
-func TestLostProgressIsRefused(t *testing.T) {
-	t.Parallel()
-	for name, words := range map[string][]string{
-		"with the copy in Redis":    {"Redis holds one"},
-		"without the copy in Redis": {"the topic holds rows"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := done(t)
-			pages := b.pages()
-			if _, err := b.admin.DeleteTopics(t.Context(), b.progress()); err != nil {
-				t.Fatal(err)
-			}
-			until(t, "the topic to be gone", func() bool {
-				topics, err := b.admin.ListTopics(t.Context())
-				return err == nil && !topics.Has(b.progress())
-			})
-			if strings.HasPrefix(name, "without") {
-				b.wipe(t.Context())
-			}
-			b.sync().says(4, append(words, b.name, "nothing was bought", "restore", "new FEED_NAME")...)
-			b.noMore(pages)
-		})
-	}
-}
-
-func TestRedisAheadOfKafkaIsRefused(t *testing.T) {
-	t.Parallel()
-	b := done(t)
-	pages, ahead := b.pages(), b.newest()
-	ahead.Seq++
-	ahead.Op = "01KAFKAHASLOSTWHATITHADACKED"
-	state, err := ahead.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := b.redis.HSet(t.Context(), b.key("checkpoint"), "seq", ahead.Seq, "op", ahead.Op, "state", state).Err(); err != nil {
-		t.Fatal(err)
-	}
-	b.sync().says(4, "Redis is ahead of Kafka", b.name, "nothing was bought", "KAFKA_BROKERS", "delete the Redis key")
-	b.noMore(pages)
-
-	// What the message offers: to accept the loss.
-	if err := b.redis.Del(t.Context(), b.key("checkpoint")).Err(); err != nil {
-		t.Fatal(err)
-	}
-	b.sync().expect(0)
-	b.complete().atMost(0)
-}
 
 func TestSecondInstanceLeavesTheFirstAlone(t *testing.T) {
 	t.Parallel()

@@ -17,6 +17,11 @@ const (
 	apiKey    = "jbe_test_producer-suite-canary_" + apiSecret
 )
 
+// keyOf returns a key of the vendor's shape with the planted secret.
+func keyOf(name string) string {
+	return "jbe_test_" + (name + strings.Repeat("-", 21))[:21] + "_" + apiSecret
+}
+
 // noKey fails the test if text holds the API key, as it is or in a disguise in
 // which headers and bodies end up in logs.
 func noKey(t *testing.T, where string, text []byte) {

@@ -4,6 +4,8 @@ package main_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,8 +64,9 @@ func (b *bed) records(topic string) []*kgo.Record {
 	return out
 }
 
-// chain returns every checkpoint of this stream, oldest first.
-func (b *bed) chain() []schemas.Progress {
+// checkpoints returns every record of this stream's progress and of its windows',
+// in the order in which they were committed.
+func (b *bed) checkpoints() []schemas.Progress {
 	b.t.Helper()
 	var out []schemas.Progress
 	for _, r := range b.records(b.progress()) {
@@ -71,12 +74,22 @@ func (b *bed) chain() []schemas.Progress {
 		if err != nil {
 			b.t.Fatalf("progress at offset %d: %v", r.Offset, err)
 		}
-		if string(r.Key) != b.name || p.Feed != b.name {
-			b.t.Errorf("progress at offset %d is of feed %q under key %q, want %q", r.Offset, p.Feed, r.Key, b.name)
+		key := b.name
+		if p.Window > 0 {
+			key += fmt.Sprintf("/window-%d", p.Window)
+		}
+		if string(r.Key) != key || p.Feed != b.name {
+			b.t.Errorf("progress at offset %d is of feed %q under key %q, want %q", r.Offset, p.Feed, r.Key, key)
 		}
 		out = append(out, p)
 	}
 	return out
+}
+
+// chain returns every checkpoint of this stream, oldest first.
+func (b *bed) chain() []schemas.Progress {
+	b.t.Helper()
+	return slices.DeleteFunc(b.checkpoints(), func(p schemas.Progress) bool { return p.Window > 0 })
 }
 
 // newest returns the last checkpoint.

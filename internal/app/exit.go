@@ -46,13 +46,28 @@ func report(out io.Writer, program string, err error) int {
 	switch code {
 	case ExitDone:
 	case ExitPaused:
-		var paused *producer.PausedError // its words alone: the page that it wanted is no news
-		errors.As(err, &paused)
-		fmt.Fprintf(out, "%s: paused: %v\n", program, paused)
+		fmt.Fprintf(out, "%s: paused: %v\n", program, plain(err))
 	case ExitBusy:
 		fmt.Fprintf(out, "%s: %v; no more is bought here: stop the other instance, or leave the work to it\n", program, err)
 	default:
-		fmt.Fprintf(out, "%s: %v\n", program, err)
+		fmt.Fprintf(out, "%s: %v\n", program, plain(err))
 	}
 	return code
+}
+
+// plain is err without how often it was tried, where its words end in a command
+// that somebody will copy.
+func plain(err error) error {
+	var refused *producer.RefusedError
+	var paused *producer.PausedError
+	var voided *producer.VoidedError
+	switch {
+	case errors.As(err, &refused):
+		return refused
+	case errors.As(err, &paused):
+		return paused
+	case errors.As(err, &voided):
+		return voided
+	}
+	return err
 }

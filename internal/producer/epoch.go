@@ -26,6 +26,7 @@ type epoch struct {
 	bought    chan outcome
 	committed chan commitment
 	buying    int  // requests under way
+	crowded   bool // several of these were under way at once
 	writing   bool // a transaction is under way
 
 	scarce bool  // an allowance was used up while other requests held a part of it
@@ -137,6 +138,7 @@ func (e *epoch) purchase() {
 		}
 		o := e.order(s)
 		s.buying = true
+		e.crowded = e.buying > 0
 		e.buying++
 		go func() { e.bought <- o.fill(e.buy, e.work) }()
 	}
@@ -219,7 +221,9 @@ func (e *epoch) bring(p *purchase) {
 	}
 	p.page.Rows = e.opts.Topics.vet(p.page.Rows)
 	e.held = append(e.held, p)
-	e.money.bought(e.work, e.at, p, e.held, e.buying == 0)
+	// Money that was lost among several requests shows with the next page that is
+	// bought alone: it may have been taken behind all that came.
+	e.money.bought(e.work, e.at, p, e.held, e.buying == 0 && !(e.crowded && e.money.inDoubt()))
 	s.tail, s.ended = p.page.Next, !p.page.HasMore
 	s.waiting++
 	e.result.Balance = p.page.Balance

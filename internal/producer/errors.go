@@ -29,12 +29,16 @@ type Way struct {
 	// Negative rows are those that changed since: nobody can tell how many, and
 	// Credits is then what they cost at the most, zero where that is not known.
 	Rows, Credits int64
+	// Cost says in words what it costs where the above can't.
+	Cost string
 }
 
 // String says what the way costs, in credits and USD, and how it is taken.
 func (w Way) String() string {
 	cost := "costs nothing"
 	switch {
+	case w.Cost != "":
+		cost = w.Cost
 	case w.Rows < 0 && w.Credits > 0:
 		cost = "costs what changed since, at the feed's price for each row: at most about " + price(w.Credits)
 	case w.Rows < 0:

@@ -48,7 +48,10 @@ func (l *Loop) guard(ctx context.Context, copied copied, newest schemas.Progress
 		return l.refuse(ctx, newest, fmt.Sprintf("the filters changed: feed %q was begun with %s and is now given %s; its watermark says nothing about companies that only the new ones select", l.opts.Feed, newest.Filters, filters),
 			free("set the FILTER_ settings back to what they were", ""),
 			wayKeep(newest, "use the new filters from now on: companies that only they select come when they change next"),
-			free("leave this stream as it is, and give the new selection one of its own (it begins with a backfill at the price below)", "FEED_NAME=another-name producer sync"))
+			Way{
+				What: "leave this stream as it is, and give the new selection one of its own", Command: "FEED_NAME=another-name producer sync",
+				Cost: fmt.Sprintf("a backfill of all that it selects, %s a row", price(l.money.price)),
+			})
 	}
 	return l.guardTopic(ctx, newest)
 }

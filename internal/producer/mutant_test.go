@@ -106,10 +106,6 @@ type earlySession struct {
 	early *schemas.Progress
 }
 
-func (s earlySession) Windows(context.Context, int) (map[int]schemas.Progress, error) {
-	return nil, nil
-}
-
 func (s earlySession) Progress(context.Context) (schemas.Progress, bool, []string, error) {
 	if s.early == nil {
 		return schemas.Progress{}, false, nil, nil
@@ -158,23 +154,30 @@ func (s carelessSession) Progress(ctx context.Context) (schemas.Progress, bool, 
 	return *own, true, nil, err
 }
 
-func (s carelessSession) Windows(context.Context, int) (map[int]schemas.Progress, error) {
-	return nil, nil
+func (s carelessSession) Windows(ctx context.Context, _ int) (map[int]schemas.Progress, error) {
+	windows := map[int]schemas.Progress{}
+	err := s.broker.stream.Cluster.ReadCommitted(ctx, stateTopic, func(_, value []byte) {
+		if p, err := schemas.DecodeProgress(value); err == nil && p.Window > 0 {
+			windows[p.Window] = p
+		}
+	})
+	return windows, err
 }
 
 func (s carelessSession) Commit(ctx context.Context, rows []*kgo.Record, records []schemas.Progress, gate func() error) error {
-	p := records[len(records)-1]
 	if err := s.client.BeginTransaction(); err != nil {
 		return err
 	}
-	value, err := p.Encode()
-	if err != nil {
-		return err
-	}
 	_ = s.client.ProduceSync(ctx, rows...) // the mistake
-	state := &kgo.Record{Topic: stateTopic, Key: []byte(p.Feed), Value: value}
-	if err := s.client.ProduceSync(ctx, state).FirstErr(); err != nil {
-		return err
+	for _, p := range records {
+		value, err := p.Encode()
+		if err != nil {
+			return err
+		}
+		state := &kgo.Record{Topic: stateTopic, Key: []byte(p.Key()), Value: value}
+		if err := s.client.ProduceSync(ctx, state).FirstErr(); err != nil {
+			return err
+		}
 	}
 	if err := gate(); err != nil {
 		return err

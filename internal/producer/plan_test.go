@@ -9,8 +9,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/careerstream/careerstream/internal/checkpoint"
 )
 
 // fault is what happens to the process that reaches a yield point, or to a
@@ -29,19 +27,27 @@ const (
 	away       fault = "redis away"
 	refused    fault = "produce refused"
 	unanswered fault = "answers lost"
+	voided     fault = "cursors voided"
 )
 
-// costly says whether the fault may cost a page. What the brokers do may not:
-// the page stays in hand.
-func (f fault) costly() bool { return f != refused && f != unanswered }
+// costly says whether the fault may cost a page that is not published. What the
+// brokers do may not: the page stays in hand. Nor does a scan that begins again:
+// its pages are committed, whether their rows are published or not.
+func (f fault) costly() bool { return f != refused && f != unanswered && f != voided }
 
 // plan is what a seed decides before a schedule begins.
 type plan struct {
 	processes int
 	companies int
 	byID      bool
-	changes   map[int]int // how many companies change at which sale
-	faults    map[int]fault
+	// stamped says that every row tells the sale that it is from, so that none is
+	// ever unchanged.
+	stamped  bool
+	prefetch int
+	windows  int
+	overlap  time.Duration
+	changes  map[int]int // how many companies change at which sale
+	faults   map[int]fault
 }
 
 // trouble is what a seed draws from: the kinds of faults, how many there are at
@@ -57,6 +63,8 @@ type trouble struct {
 func newPlan(draw *rand.Rand, from trouble) plan {
 	p := plan{
 		processes: 2 + draw.IntN(2), companies: 18 + draw.IntN(9), byID: draw.IntN(2) == 0,
+		stamped: draw.IntN(2) == 0, prefetch: []int{0, 0, 1, 3}[draw.IntN(4)], windows: []int{0, 0, 3}[draw.IntN(3)],
+		overlap: []time.Duration{0, 3 * time.Hour}[draw.IntN(2)],
 		changes: map[int]int{}, faults: map[int]fault{},
 	}
 	for range draw.IntN(3) {
@@ -72,7 +80,7 @@ func newPlan(draw *rand.Rand, from trouble) plan {
 
 // everyFault is what ordinary schedules draw from.
 func everyFault() trouble {
-	return trouble{[]fault{killed, killed, killedHard, paused, paused, frozen, frozen, wiped, wiped, rolledBack, away, refused, unanswered}, 3, 90}
+	return trouble{[]fault{killed, killed, killedHard, paused, paused, frozen, frozen, wiped, wiped, rolledBack, away, refused, unanswered, voided, voided}, 3, 90}
 }
 
 // yield is called at every boundary of a port. It may not return: then the
@@ -124,14 +132,16 @@ func (w *world) strike(f fault, p *process) {
 	switch f {
 	case wiped:
 		w.store.Wipe()
+		w.wallet.Wipe()
 		w.copies.reset()
 	case rolledBack:
 		back := 1 + p.draw.IntN(min(30, len(w.snapshots)))
 		w.snapshots[len(w.snapshots)-back]()
 		w.copies.reset()
 	case away:
-		w.store.SetError(&checkpoint.UnavailableError{Addr: "redis:6379", Reason: "connection refused", Temporary: true})
-		time.AfterFunc(time.Duration(1+p.draw.IntN(20))*time.Second, func() { w.store.SetError(nil) })
+		w.store.SetError(down())
+		w.wallet.SetError(down())
+		time.AfterFunc(time.Duration(1+p.draw.IntN(20))*time.Second, func() { w.store.SetError(nil); w.wallet.SetError(nil) })
 	case refused:
 		topic := []string{sitesTopic, stateTopic}[p.draw.IntN(2)]
 		errs := []*kerr.Error{kerr.UnknownServerError, kerr.InvalidTimestamp, kerr.PolicyViolation, kerr.InvalidTxnState}
@@ -139,20 +149,28 @@ func (w *world) strike(f fault, p *process) {
 	case unanswered:
 		key := []kmsg.Key{kmsg.EndTxn, kmsg.EndTxn, kmsg.Produce, kmsg.InitProducerID}[p.draw.IntN(4)]
 		w.broker.wire.cut(key, []int{1, 3, 30}[p.draw.IntN(3)])
+	case voided:
+		if w.struck[voided] == 1 { // a run is stopped where it happens again
+			w.market.void()
+		}
 	default:
 		panic(fmt.Sprintf("no such fault: %q", f))
 	}
 }
 
-// costlyFaults is how many pages the faults that struck may have cost.
+// costlyFaults is how many pages the faults that struck may have cost: those that
+// a process may have in hand and on their way.
 func (w *world) costlyFaults() (n int) {
 	for f, times := range w.struck {
 		if f.costly() {
 			n += times
 		}
 	}
-	return n
+	return n * w.plan.inHand()
 }
+
+// inHand is how many pages a process may have paid for and not committed.
+func (p plan) inHand() int { return (1 + p.prefetch) * max(1, p.windows) }
 
 // kindsOf is for the figures at the end.
 func kindsOf(struck map[fault]int) (out []string) {

@@ -74,7 +74,8 @@ func (l *Loop) Reset(ctx context.Context, wish Reset) (schemas.Progress, error) 
 }
 
 // rewound lets a state that is behind rows of its stream be taken up: its run
-// gets an id that sorts behind theirs, and the mark that they are there.
+// gets an id that sorts behind theirs, and where it goes on, the mark that they
+// are there.
 func (l *Loop) rewound(ctx context.Context, records []schemas.Progress) error {
 	row, err := l.log.Newest(ctx)
 	if err != nil || !behind(records[len(records)-1], row) {
@@ -82,7 +83,7 @@ func (l *Loop) rewound(ctx context.Context, records []schemas.Progress) error {
 	}
 	id := newRunID(row.RunID)
 	for i := range records {
-		records[i].RunID, records[i].Rewound = id, true
+		records[i].RunID, records[i].Rewound = id, records[i].Phase == schemas.Paging
 	}
 	return nil
 }

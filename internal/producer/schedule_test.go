@@ -71,14 +71,17 @@ func (w *world) quiet(all bool) {
 	}
 }
 
+// cleanName is the process that nothing happens to.
+const cleanName = "clean"
+
 // finish syncs as a process that nothing happens to, until a run is done that
 // was begun after all changes.
 func (w *world) finish(changed time.Time) {
 	w.mu.Lock()
-	p := &process{world: w, name: "clean", immune: true, draw: rand.New(rand.NewPCG(w.seed, 101)), ctx: w.t.Context(), stop: func() {}}
+	p := &process{world: w, name: cleanName, immune: true, draw: newDraw(w.seed, 101), ctx: w.t.Context(), stop: func() {}}
 	w.mu.Unlock()
 	p.stream = w.broker.open(feedName)
-	loop, err := producer.New(options(p.stream), pager{buyer{w.market, p.name, p.transit}, p}, log{p}, store{p}, w.wallet, p.logger())
+	loop, err := producer.New(w.options(p.stream), pager{buyer{w.market, p.name, p.transit}, p}, log{p}, store{p}, w.wallet, p.logger())
 	if err != nil {
 		w.fail("New: %v", err)
 		return
@@ -112,6 +115,8 @@ type figures struct {
 	played         int
 	bought, wasted int
 	most           int
+	groups         int
+	cut, same      int
 	struck         map[fault]int
 }
 
@@ -122,6 +127,9 @@ func (f *figures) add(v verdict) {
 	f.bought += v.bought
 	f.wasted += v.wasted
 	f.most = max(f.most, v.wasted)
+	f.groups += v.groups
+	f.cut += v.cut
+	f.same += v.same
 	for kind, n := range v.struck {
 		f.struck[kind] += n
 	}
@@ -139,10 +147,16 @@ func TestSeededSchedules(t *testing.T) {
 	}
 	total := &figures{struck: map[fault]int{}}
 	t.Cleanup(func() {
-		t.Logf("%d schedules, %v: %d pages bought, %d wasted, at most %d in one schedule",
-			total.played, kindsOf(total.struck), total.bought, total.wasted, total.most)
-		if total.played == *schedules && total.played >= 100 && len(total.struck) < 9 {
+		t.Logf("%d schedules, %v: %d pages bought, %d wasted, at most %d in one schedule; %d transactions of several pages, %d backfills in windows, %d rows unchanged",
+			total.played, kindsOf(total.struck), total.bought, total.wasted, total.most, total.groups, total.cut, total.same)
+		if total.played != *schedules || total.played < 100 {
+			return
+		}
+		if len(total.struck) < 10 {
 			t.Errorf("only these faults struck: %v", kindsOf(total.struck))
+		}
+		if total.groups == 0 || total.cut == 0 || total.same == 0 {
+			t.Error("want several pages in a transaction, backfills in windows, and rows that are not published again")
 		}
 	})
 	for seed := range uint64(*schedules) {

@@ -36,8 +36,16 @@ type stage struct {
 // onStage runs a test of its own in a bubble, over a feed of so many rows.
 func onStage(t *testing.T, o simulator.Options, test func(*stage)) {
 	t.Helper()
+	onStageAfter(t, 0, o, test)
+}
+
+// onStageAfter is onStage so long after the bubble's clock began, which is at the
+// turn of a year: a clock that nobody looks at yet costs nothing to move.
+func onStageAfter(t *testing.T, begun time.Duration, o simulator.Options, test func(*stage)) {
+	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(begun)
 		store, err := checkpoint.NewMemory(feedName)
 		if err != nil {
 			t.Fatalf("store: %v", err)
@@ -252,6 +260,8 @@ type hookedLog struct {
 	foreign func()
 	// gate is asked after every row was acknowledged, before the loop's own.
 	gate func(page int64)
+	// done is called after each commit that succeeded.
+	done func(page int64)
 
 	calls int
 }
@@ -284,12 +294,16 @@ type hookedSession struct {
 
 // Commit implements producer.Session.
 func (s hookedSession) Commit(ctx context.Context, rows []*kgo.Record, p []schemas.Progress, gate func() error) error {
-	return s.Session.Commit(ctx, rows, p, func() error {
+	err := s.Session.Commit(ctx, rows, p, func() error {
 		if s.log.gate != nil {
 			s.log.gate(p[len(p)-1].Pages)
 		}
 		return gate()
 	})
+	if err == nil && s.log.done != nil {
+		s.log.done(p[len(p)-1].Pages)
+	}
+	return err
 }
 
 // wantAs checks that err is, or wraps, an error of type E and returns it.

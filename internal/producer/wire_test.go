@@ -5,19 +5,35 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// wire stands between the broker and its clients and loses answers: the broker
-// has done what it was asked, the connection breaks before it can say so.
+// wire stands between the broker and its clients. It loses answers: the broker
+// has done what it was asked, the connection breaks before it can say so. Or it
+// holds them up.
 type wire struct {
 	mu   sync.Mutex
 	lose map[kmsg.Key]int // how many more answers of a kind get lost; below zero all
+	hold map[kmsg.Key]time.Duration
 	lost int
 }
 
-func newWire() *wire { return &wire{lose: map[kmsg.Key]int{}} }
+func newWire() *wire { return &wire{lose: map[kmsg.Key]int{}, hold: map[kmsg.Key]time.Duration{}} }
+
+// slow holds up all answers of a kind from now on.
+func (w *wire) slow(key kmsg.Key, by time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hold[key] = by
+}
+
+func (w *wire) holds(key kmsg.Key) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.hold[key]
+}
 
 // cut loses the next n answers of a kind; n below zero means all of them.
 func (w *wire) cut(key kmsg.Key, n int) {
@@ -106,6 +122,7 @@ func (c *wireConn) Write(p []byte) (int, error) {
 	key := c.keys[id]
 	delete(c.keys, id)
 	c.mu.Unlock()
+	time.Sleep(c.wire.holds(key))
 	if c.wire.takes(key) {
 		_ = c.Conn.Close()
 		return 0, errors.New("the answer got lost")

@@ -64,7 +64,7 @@ func newWorld(t testing.TB, seed uint64, from trouble, m *mutant) *world {
 		over: make(chan struct{}), reached: make(chan struct{}),
 	}
 	w.market = newMarket(w.plan.companies)
-	w.market.byID = w.plan.byID
+	w.market.byID, w.market.stamped = w.plan.byID, w.plan.stamped
 	w.market.onSale = func(serial int) {
 		w.mu.Lock()
 		n := w.plan.changes[serial]
@@ -75,6 +75,30 @@ func newWorld(t testing.TB, seed uint64, from trouble, m *mutant) *world {
 		w.market.change(draw, n)
 	}
 	return w
+}
+
+// options are those of every process of the schedule.
+func (w *world) options(s *kafka.Stream) producer.Options {
+	o := options(s)
+	o.Prefetch, o.Windows, o.Overlap, o.WindowsSpan = w.plan.prefetch, w.plan.windows, w.plan.overlap, discoverySpan
+	return o
+}
+
+// newDraw returns a source of chance that the goroutines of a process share.
+func newDraw(seed, stream uint64) *rand.Rand {
+	return rand.New(&sharedSource{next: rand.NewPCG(seed, stream)})
+}
+
+type sharedSource struct {
+	mu   sync.Mutex
+	next rand.Source
+}
+
+// Uint64 implements rand.Source.
+func (s *sharedSource) Uint64() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.next.Uint64()
 }
 
 // process is one instance of the program.
@@ -104,7 +128,7 @@ func (w *world) spawn(delay time.Duration, immune bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := len(w.processes)
-	p := &process{world: w, name: fmt.Sprintf("p%d", n), immune: immune, draw: rand.New(rand.NewPCG(w.seed, uint64(n)+1))}
+	p := &process{world: w, name: fmt.Sprintf("p%d", n), immune: immune, draw: newDraw(w.seed, uint64(n)+1)}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	w.processes = append(w.processes, p)
 	w.live.Add(1)
@@ -129,7 +153,7 @@ func (p *process) retire() {
 // run syncs until the run is done, and stands by while another process does it.
 func (p *process) run() {
 	p.stream = p.world.broker.open(feedName)
-	loop, err := producer.New(options(p.stream), pager{buyer{p.world.market, p.name, p.transit}, p}, log{p}, store{p}, p.world.wallet, p.logger())
+	loop, err := producer.New(p.world.options(p.stream), pager{buyer{p.world.market, p.name, p.transit}, p}, log{p}, store{p}, p.world.wallet, p.logger())
 	if err != nil {
 		p.world.fail("%s: New: %v", p.name, err)
 		return

@@ -96,6 +96,11 @@ func (s *session) Commit(ctx context.Context, rows []*kgo.Record, records []sche
 	return err
 }
 
+func (s *session) Windows(ctx context.Context, n int) (map[int]schemas.Progress, error) {
+	s.p.yield("windows")
+	return s.Session.Windows(ctx, n)
+}
+
 func (s *session) Close() { s.once.Do(s.Session.Close) }
 
 // store is Redis.
