@@ -223,7 +223,7 @@ func (e *epoch) bring(p *purchase) {
 	e.held = append(e.held, p)
 	// Money that was lost among several requests shows with the next page that is
 	// bought alone: it may have been taken behind all that came.
-	e.money.bought(e.work, e.at, p, e.held, e.buying == 0 && !(e.crowded && e.money.inDoubt()))
+	e.money.bought(e.work, e.at, p, e.held, e.buying == 0 && (!e.crowded || !e.money.inDoubt()))
 	s.tail, s.ended = p.page.Next, !p.page.HasMore
 	s.waiting++
 	e.result.Balance = p.page.Balance
