@@ -207,13 +207,21 @@ func DecodeProgress(value []byte) (Progress, error) {
 	if err := json.Unmarshal(value, &p); err != nil {
 		return Progress{}, fmt.Errorf("decode progress: %w", err)
 	}
-	switch {
-	case p.V > ProgressVersion:
-		return Progress{}, fmt.Errorf("progress has format version %d, this program reads up to %d: use a newer one", p.V, ProgressVersion)
-	case p.V < 1 || p.Feed == "" || p.Seq == 0 || p.Op == "" || p.RunID == "":
-		return Progress{}, errors.New("decode progress: not a progress record: v, feed, seq, op or run_id is missing")
+	if err := p.Check(); err != nil {
+		return Progress{}, fmt.Errorf("decode progress: %w", err)
 	}
 	return p, nil
+}
+
+// Check says why p is no record that DecodeProgress would return.
+func (p Progress) Check() error {
+	switch {
+	case p.V > ProgressVersion:
+		return fmt.Errorf("it has format version %d, this program reads up to %d: use a newer one", p.V, ProgressVersion)
+	case p.V < 1 || p.Feed == "" || p.Seq == 0 || p.Op == "" || p.RunID == "":
+		return errors.New("not a progress record: v, feed, seq, op or run_id is missing")
+	}
+	return nil
 }
 
 // Newer reports whether p is further along than q: the chain of committed

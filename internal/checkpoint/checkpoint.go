@@ -135,14 +135,10 @@ func encode(feed string, p schemas.Progress) ([]byte, error) {
 	if p.Fence > maxExact || p.Seq > maxExact {
 		return nil, fmt.Errorf("progress of feed %q: fence %d and seq %d must be below 2^53", feed, p.Fence, p.Seq)
 	}
-	state, err := p.Encode()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := schemas.DecodeProgress(state); err != nil {
+	if err := p.Check(); err != nil {
 		return nil, fmt.Errorf("progress of feed %q cannot be stored: %w", feed, err)
 	}
-	return state, nil
+	return p.Encode()
 }
 
 // stored is a copy as it was read, not yet checked.

@@ -15,6 +15,7 @@ type Client struct {
 	http      *http.Client
 	transport *http.Transport
 	url       string
+	encoding  string // for Accept-Encoding
 	keys      *keys
 	userAgent string
 
@@ -25,6 +26,7 @@ type Client struct {
 	timeout, drain      time.Duration
 	unknownTries        int
 	maxBody, maxDecoded int64
+	unzippers           unzippers
 }
 
 // New returns a client that cfg describes; it makes no request. The error says
@@ -49,6 +51,7 @@ func New(cfg Config) (*Client, error) {
 		},
 		transport:    transport,
 		url:          endpoint.String(),
+		encoding:     acceptedEncoding(endpoint.Hostname()),
 		keys:         keys,
 		userAgent:    cfg.UserAgent,
 		limiter:      cfg.Limiter,

@@ -89,7 +89,7 @@ func TestTheRequestIsWhatTheContractSays(t *testing.T) {
 					t.Errorf("request is %s %s?%s", got.method, got.path, got.query)
 				}
 				for header, want := range map[string]string{
-					"X-Api-Key": canary, "Content-Type": "application/json", "Accept-Encoding": "gzip",
+					"X-Api-Key": canary, "Content-Type": "application/json", "Accept-Encoding": "identity",
 					"Accept":     "application/json, application/problem+json",
 					"User-Agent": "careerstream (+https://github.com/careerstream/careerstream)",
 				} {

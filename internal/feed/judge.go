@@ -87,6 +87,9 @@ func firstMessage(rows []Row) string {
 // a compacted topic the last record of a key is the one that stays, and that must
 // be the newest version, in whatever order a page lists them.
 func sortVersions(rows []Row) {
+	if !repeats(rows) {
+		return // nearly always
+	}
 	places := make(map[string][]int, len(rows))
 	for i, row := range rows {
 		if row.Reason == "" {
@@ -108,6 +111,21 @@ func sortVersions(rows []Row) {
 			rows[place] = versions[i]
 		}
 	}
+}
+
+// repeats reports whether two rows share an id.
+func repeats(rows []Row) bool {
+	seen := make(map[string]struct{}, len(rows))
+	for _, row := range rows {
+		if row.Reason != "" {
+			continue
+		}
+		before := len(seen)
+		if seen[row.ID] = struct{}{}; len(seen) == before {
+			return true
+		}
+	}
+	return false
 }
 
 // fault is a PageError without its bill, and with words as the feed sent them:

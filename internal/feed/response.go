@@ -2,7 +2,6 @@ package feed
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"io"
 	"mime"
@@ -72,16 +71,31 @@ func (c *Client) readBody(resp *http.Response) ([]byte, *PageError) {
 	if refused != nil {
 		return nil, refused
 	}
-	raw, err := readAtMost(resp.Body, c.maxBody, resp.ContentLength)
-	switch {
-	case errors.Is(err, errTooLarge):
-		return nil, fault(FaultTooLarge, "the body is larger than %d bytes", c.maxBody)
-	case err != nil:
-		return nil, fault(FaultCutOff, "the body ended after %d bytes: %v", len(raw), err)
-	case !gzipped:
-		return raw, nil
+	if gzipped {
+		return c.readZipped(resp)
 	}
-	return gunzip(raw, c.maxDecoded)
+	var body bytes.Buffer
+	if err := readAtMost(&body, resp.Body, c.maxBody, resp.ContentLength); err != nil {
+		return nil, c.incomplete(body.Len(), err)
+	}
+	return body.Bytes(), nil
+}
+
+func (c *Client) readZipped(resp *http.Response) ([]byte, *PageError) {
+	u := c.unzippers.take()
+	defer c.unzippers.put(u)
+	if err := readAtMost(&u.wire, resp.Body, c.maxBody, resp.ContentLength); err != nil {
+		return nil, c.incomplete(u.wire.Len(), err)
+	}
+	return u.gunzip(u.wire.Bytes(), c.maxDecoded)
+}
+
+// incomplete says what it means that a body could not be read to its end.
+func (c *Client) incomplete(read int, err error) *PageError {
+	if errors.Is(err, errTooLarge) {
+		return fault(FaultTooLarge, "the body is larger than %d bytes", c.maxBody)
+	}
+	return fault(FaultCutOff, "the body ended after %d bytes: %v", read, err)
 }
 
 // isGzip reads Content-Encoding: nothing, identity, or gzip once. Anything else
@@ -97,40 +111,17 @@ func isGzip(h http.Header) (bool, *PageError) {
 	}
 }
 
-// gunzip decodes raw. What can only be damage on the way (early end, checksum)
-// is told from a body that is no gzip at all.
-func gunzip(raw []byte, limit int64) ([]byte, *PageError) {
-	zr, err := gzip.NewReader(bytes.NewReader(raw))
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, fault(FaultCutOff, "the gzip body ends within its header, after %d bytes", len(raw))
-	case err != nil:
-		return nil, fault(FaultEncoding, "the body is labelled gzip and is not: %v", err)
-	}
-	body, err := readAtMost(zr, limit, 4*int64(len(raw)))
-	switch {
-	case errors.Is(err, errTooLarge):
-		return nil, fault(FaultTooLarge, "the body is larger than %d bytes after gunzip", limit)
-	case errors.Is(err, gzip.ErrHeader):
-		return nil, fault(FaultEncoding, "the gzip body is followed by something else")
-	case err != nil:
-		return nil, fault(FaultCutOff, "the gzip body is damaged or cut off after %d bytes: %v", len(body), err)
-	}
-	return body, nil
-}
-
 var errTooLarge = errors.New("too large")
 
-// readAtMost reads r to its end, or fails with errTooLarge after limit bytes.
-// hint is about how much there may be.
-func readAtMost(r io.Reader, limit, hint int64) ([]byte, error) {
-	var buf bytes.Buffer
+// readAtMost reads r to its end into buf, or fails with errTooLarge after limit
+// bytes. hint is about how much there may be.
+func readAtMost(buf *bytes.Buffer, r io.Reader, limit, hint int64) error {
 	buf.Grow(int(min(max(hint, 0), 1<<20)) + bytes.MinRead) // a claim is not worth more memory than that
 	n, err := buf.ReadFrom(io.LimitReader(r, limit+1))
 	if err == nil && n > limit {
 		err = errTooLarge
 	}
-	return buf.Bytes(), err
+	return err
 }
 
 // bill is what an answer says about credits.
@@ -169,11 +160,12 @@ func (c *Client) errorBody(resp *http.Response) []byte {
 	if refused != nil {
 		return nil
 	}
-	raw, err := readAtMost(resp.Body, maxErrorBody, resp.ContentLength)
+	var raw bytes.Buffer
+	err := readAtMost(&raw, resp.Body, maxErrorBody, resp.ContentLength)
 	if err != nil || !gzipped {
-		return raw
+		return raw.Bytes()
 	}
-	body, _ := gunzip(raw, maxErrorBody)
+	body, _ := new(unzipper).gunzip(raw.Bytes(), maxErrorBody)
 	return body
 }
 

@@ -63,7 +63,7 @@ func readID(v jsontext.Value) (id, wrong string) {
 	if v.Kind() != '"' {
 		return "", "id is " + kindName(v.Kind()) + ", not a string"
 	}
-	b, err := jsontext.AppendUnquote(nil, v)
+	b, err := unquote(v)
 	switch {
 	case err != nil:
 		// A lone surrogate. As a key it would become U+FFFD, and so would others.
@@ -80,6 +80,16 @@ func readID(v jsontext.Value) (id, wrong string) {
 	return id, ""
 }
 
+// unquote returns what a JSON string says, and fails on a lone surrogate. Where it
+// has no escapes that is a part of v itself: copy it before it is changed. Bytes
+// that are not UTF-8 are for decodePage to refuse.
+func unquote(v jsontext.Value) ([]byte, error) {
+	if inner := v[1 : len(v)-1]; bytes.IndexByte(inner, '\\') < 0 {
+		return inner, nil
+	}
+	return jsontext.AppendUnquote(nil, v)
+}
+
 // localTime is RFC 3339 without a zone, which the feed's clock reads as UTC.
 const localTime = "2006-01-02T15:04:05"
 
@@ -90,10 +100,15 @@ func readTime(v jsontext.Value) time.Time {
 	if v.Kind() != '"' {
 		return time.Time{}
 	}
-	b, err := jsontext.AppendUnquote(nil, v)
+	b, err := unquote(v)
 	if err != nil || len(b) < len(localTime) {
 		return time.Time{}
 	}
+	var at time.Time
+	if at.UnmarshalText(b) == nil { // as nearly all are: no string is made
+		return representable(at.UTC())
+	}
+	b = bytes.Clone(b) // it may be a part of the body
 	if b[10] == ' ' || b[10] == 't' {
 		b[10] = 'T'
 	}

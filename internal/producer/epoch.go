@@ -65,8 +65,8 @@ func (e *epoch) run(stopBuying context.CancelFunc) error {
 			e.err = context.Cause(e.buy)
 		}
 		e.restartVoided()
+		e.purchase() // first: a request takes longer than making records does
 		e.publish()
-		e.purchase()
 		if e.buying == 0 && !e.writing {
 			break
 		}

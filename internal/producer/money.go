@@ -245,7 +245,11 @@ func (m *money) reckon(gap int64) {
 			m.pending.Crash += cost
 		}
 		if cost == 0 && d.credits > 0 && len(m.cleared) < maxCleared {
-			m.cleared = append(m.cleared, doubt{credits: d.credits, reason: d.reason})
+			late := doubt{credits: d.credits, reason: d.reason}
+			if late.reason == reasonCrash {
+				late.reason = reasonFenced // it was not dead, if it buys yet
+			}
+			m.cleared = append(m.cleared, late)
 		}
 		if d.id != "" {
 			m.resolved = append(m.resolved, schemas.Purchase{ID: d.id, Credits: cost})

@@ -41,36 +41,73 @@ func (t Topics) vet(rows []feed.Row) []feed.Row {
 // records returns the records of a page, in the page's order: one for each row.
 // They are made anew for each attempt, since sending a record changes it.
 func (t Topics) records(rows []feed.Row, p schemas.Progress) []*kgo.Record {
-	run := []kgo.RecordHeader{
-		{Key: schemas.HeaderFeed, Value: []byte(p.Feed)},
-		{Key: schemas.HeaderRunID, Value: []byte(p.RunID)},
-		{Key: schemas.HeaderPage, Value: strconv.AppendInt(nil, p.Pages, 10)},
-	}
-	source := []byte(t.Source + "#" + p.Feed)
-	records := make([]*kgo.Record, 0, len(rows))
+	s := t.sheet(len(rows), p)
+	records, sites := make([]*kgo.Record, len(rows)), make([]kgo.Record, len(rows))
 	for i, row := range rows {
 		if row.Reason != "" {
-			records = append(records, t.deadLetter(row, i, p, source, run))
+			records[i] = t.deadLetter(row, i, p, s.source, s.run[1:])
 			continue
 		}
-		records = append(records, t.site(row, i, p, source, run))
+		sites[i] = s.site(row, i)
+		records[i] = &sites[i]
 	}
 	return records
 }
 
-// site is the record of a row that is as it should be: its own bytes.
-func (t Topics) site(row feed.Row, i int, p schemas.Progress, source []byte, run []kgo.RecordHeader) *kgo.Record {
-	version := fmt.Sprintf("%s/%d", p.Op, i)
-	headers := envelope(schemas.TypeCareerSite, source)
-	if !row.UpdatedAt.IsZero() {
-		version = row.UpdatedAt.Format(time.RFC3339Nano)
-		headers = append(headers, kgo.RecordHeader{Key: schemas.HeaderTime, Value: []byte(version)})
+// sheet is what the records of a page are written on. What they share is made
+// once, and what each has of its own lies side by side in two pieces of memory
+// instead of nine a record: this runs for every row.
+type sheet struct {
+	topic   string
+	op      string
+	source  []byte
+	kind    []kgo.RecordHeader // what a record is; the same for all
+	run     []kgo.RecordHeader // where it comes from; the same for all
+	headers []kgo.RecordHeader
+	text    []byte
+}
+
+// siteHeaders is how many headers a site has, textBytes about how long an id and
+// the time after it are.
+const siteHeaders, textBytes = 10, 72
+
+func (t Topics) sheet(rows int, p schemas.Progress) *sheet {
+	source := []byte(t.Source + "#" + p.Feed)
+	return &sheet{
+		topic: t.Sites, op: p.Op, source: source,
+		kind: envelope(schemas.TypeCareerSite, source),
+		run: []kgo.RecordHeader{ // the first is not a dead letter's
+			{Key: schemas.HeaderContentType, Value: []byte(schemas.ContentTypeJSON)},
+			{Key: schemas.HeaderFeed, Value: []byte(p.Feed)},
+			{Key: schemas.HeaderRunID, Value: []byte(p.RunID)},
+			{Key: schemas.HeaderPage, Value: strconv.AppendInt(nil, p.Pages, 10)},
+		},
+		headers: make([]kgo.RecordHeader, 0, siteHeaders*rows),
+		text:    make([]byte, 0, textBytes*rows),
 	}
-	headers = append(headers,
-		kgo.RecordHeader{Key: schemas.HeaderID, Value: []byte(row.ID + "@" + version)},
-		kgo.RecordHeader{Key: schemas.HeaderSubject, Value: []byte(row.ID)},
-		kgo.RecordHeader{Key: schemas.HeaderContentType, Value: []byte(schemas.ContentTypeJSON)})
-	return &kgo.Record{Topic: t.Sites, Key: []byte(row.ID), Value: row.Raw, Headers: append(headers, run...)}
+}
+
+// site is the record of a row that is as it should be: its own bytes.
+func (s *sheet) site(row feed.Row, i int) kgo.Record {
+	// ce_id is the id, an at sign and the version: the key and ce_time are parts of it.
+	begin, first := len(s.text), len(s.headers)
+	s.text = append(append(s.text, row.ID...), '@')
+	behind := len(s.text)
+	s.headers = append(s.headers, s.kind...)
+	if row.UpdatedAt.IsZero() {
+		s.text = strconv.AppendInt(append(append(s.text, s.op...), '/'), int64(i), 10)
+	} else {
+		s.text = row.UpdatedAt.AppendFormat(s.text, time.RFC3339Nano)
+		s.headers = append(s.headers, kgo.RecordHeader{Key: schemas.HeaderTime, Value: s.text[behind:len(s.text):len(s.text)]})
+	}
+	version := s.text[begin:len(s.text):len(s.text)]
+	id := s.text[begin : behind-1 : behind-1]
+	s.headers = append(s.headers,
+		kgo.RecordHeader{Key: schemas.HeaderID, Value: version},
+		kgo.RecordHeader{Key: schemas.HeaderSubject, Value: id})
+	s.headers = append(s.headers, s.run...)
+	end := len(s.headers)
+	return kgo.Record{Topic: s.topic, Key: id, Value: row.Raw, Headers: s.headers[first:end:end]}
 }
 
 // deadLetter is the record of a row that can't be published. It keeps the row

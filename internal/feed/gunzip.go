@@ -1,0 +1,83 @@
+package feed
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// unzipper reads compressed bodies. Its memory is used again for the next one:
+// of a body that was sent compressed only what it says is kept.
+//
+// Chosen by BenchmarkGunzip: a page of 44 KB that was compressed at the fastest
+// level, processor time and memory for one page on two cores of a shared Xeon.
+//
+//	this                   32 us    49 KB    2 allocations
+//	compress/gzip, anew    90 us   139 KB   27 allocations
+type unzipper struct {
+	wire  bytes.Buffer // the body as sent
+	input bytes.Reader
+	zip   gzip.Reader
+}
+
+// unzippers hands out an unzipper for each body that is read. Its zero value is
+// ready for use by many goroutines.
+type unzippers struct{ free sync.Pool }
+
+// keepWire is the largest buffer that is kept: an ordinary page has a tenth.
+const keepWire = 256 << 10
+
+func (p *unzippers) take() *unzipper {
+	if u, ok := p.free.Get().(*unzipper); ok {
+		return u
+	}
+	return new(unzipper)
+}
+
+// put takes u back. What was read with it must not be in use any more, except
+// for what gunzip returned.
+func (p *unzippers) put(u *unzipper) {
+	if u.wire.Cap() > keepWire {
+		u.wire = bytes.Buffer{}
+	}
+	u.wire.Reset()
+	u.input.Reset(nil)
+	p.free.Put(u)
+}
+
+// gunzip decodes raw. What can only be damage on the way (early end, checksum)
+// is told from a body that is no gzip at all.
+func (u *unzipper) gunzip(raw []byte, limit int64) ([]byte, *PageError) {
+	u.input.Reset(raw)
+	err := u.zip.Reset(&u.input)
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, fault(FaultCutOff, "the gzip body ends within its header, after %d bytes", len(raw))
+	case err != nil:
+		return nil, fault(FaultEncoding, "the body is labelled gzip and is not: %v", err)
+	}
+	var out bytes.Buffer
+	err = readAtMost(&out, &u.zip, limit, claimedSize(raw))
+	switch {
+	case errors.Is(err, errTooLarge):
+		return nil, fault(FaultTooLarge, "the body is larger than %d bytes after gunzip", limit)
+	case errors.Is(err, gzip.ErrHeader):
+		return nil, fault(FaultEncoding, "the gzip body is followed by something else")
+	case err != nil:
+		return nil, fault(FaultCutOff, "the gzip body is damaged or cut off after %d bytes: %v", out.Len(), err)
+	}
+	return out.Bytes(), nil
+}
+
+// claimedSize is what the end of a gzip body says of its size when it is decoded
+// (RFC 1952, ISIZE). It is a hint: a body may lie or have several parts.
+func claimedSize(raw []byte) int64 {
+	if len(raw) < 4 {
+		return 0
+	}
+	return int64(binary.LittleEndian.Uint32(raw[len(raw)-4:]))
+}
