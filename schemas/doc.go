@@ -9,8 +9,10 @@
 //     byte, members unknown to CareerSite included. The newest record of a key
 //     is the newest version.
 //   - progress (default jobo.career-sites.progress.v1, compacted, one
-//     partition): one Progress for each page, keyed by the name of the feed,
-//     written in the same transaction as the page's rows.
+//     partition): one Progress for each transaction, keyed by the name of the
+//     feed, written together with the rows of its pages, usually of one. While a
+//     backfill is cut into windows there is one more for each window that has
+//     pages in the transaction, keyed FEED/window-N.
 //   - dead letters (default jobo.dead-letters.v1): rows that could not be
 //     published, with the reason in their headers.
 //

@@ -178,7 +178,9 @@ type Run struct {
 	Pages     int64     `json:"pages"`
 	Rows      int64     `json:"rows"`
 	Unchanged int64     `json:"unchanged"`
-	Credits   int64     `json:"credits"`
+	// DeadLetters were paid for, too.
+	DeadLetters int64 `json:"dead_letters,omitempty"`
+	Credits     int64 `json:"credits"`
 }
 
 // Key returns the key of p's record: the name of the feed, or feed/window-N for

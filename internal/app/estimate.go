@@ -91,6 +91,10 @@ func estimateIncremental(at schemas.Progress, since, until time.Time, have, reco
 		e.most = max(all-have, 0)
 	}
 	perHour, runs := changesPerHour(at.History, overlap)
+	if len(at.History) > 0 && since.Before(at.History[0].StartedAt.Add(-overlap)) {
+		e.basis = "it reaches further back than any run that is remembered"
+		return e
+	}
 	if runs == 0 {
 		e.basis = "no run has bought changes yet that would tell how many there are"
 		return e
@@ -114,9 +118,10 @@ func changesPerHour(history []schemas.Run, overlap time.Duration) (perHour float
 			continue
 		}
 		covers := run.StartedAt.Sub(history[i-1].StartedAt)
-		if covers <= 0 {
+		if covers < 0 {
 			continue // an operator moved the watermark, or a clock went back
 		}
+		covers = max(covers, time.Second) // the feed tells the time in whole seconds
 		rows += run.Rows + run.Unchanged
 		covered += covers + overlap
 		runs++

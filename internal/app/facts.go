@@ -64,7 +64,7 @@ func (d *desk) lookRedis(ctx context.Context, f *facts) (err error) {
 		return err
 	}
 	account := d.store.Account(d.c.Feed.Key)
-	if f.totals, err = account.Totals(ctx, f.at, ""); err != nil {
+	if f.totals, err = account.Totals(ctx, f.at, f.copied.RunID); err != nil {
 		return err
 	}
 	f.open, err = account.Open(ctx, d.c.FeedName)

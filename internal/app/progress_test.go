@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/careerstream/careerstream/internal/producer"
 )
 
 // board is what a reporter is told, changed by the test as time passes.
@@ -279,4 +281,27 @@ func TestATerminalThatIsGoneStopsTheBarAndNothingElse(t *testing.T) {
 			t.Errorf("got %d writes in 40 s, want one of the bar and a line every 10 s", out.writes)
 		}
 	})
+}
+
+func TestAliveIsWhoMovesOrHasNothingToMove(t *testing.T) {
+	t.Parallel()
+	long := time.Now().Add(-2 * silence)
+	var moved, still pulse
+	moved.beat()
+	for name, c := range map[string]struct {
+		pulse *pulse
+		state producer.State
+		alive bool
+	}{
+		"a request has just ended":    {&moved, producer.State{Doing: producer.Syncing, Since: long}, true},
+		"a run has just begun":        {&still, producer.State{Doing: producer.Syncing, Since: time.Now()}, true},
+		"nothing moves":               {&still, producer.State{Doing: producer.Syncing, Since: long}, false},
+		"it waits for the next run":   {&still, producer.State{Doing: producer.Waiting, Since: long}, true},
+		"the wallet has been empty":   {&still, producer.State{Doing: producer.Paused, Since: long}, true},
+		"another instance is at work": {&still, producer.State{Doing: producer.Standby, Since: long}, true},
+	} {
+		if err := c.pulse.check(c.state); (err == nil) != c.alive {
+			t.Errorf("%s: got %v, want it alive: %t", name, err, c.alive)
+		}
+	}
 }

@@ -67,6 +67,9 @@ func (f facts) purse(b Budget, at schemas.Progress) purse {
 	if f.counted {
 		over := f.settled(at)
 		day.spent, month.spent = max(day.spent, f.totals.Day+over.paid), max(month.spent, f.totals.Month+over.paid)
+		if f.copied.RunID == at.RunID { // whose counter was asked for
+			run.spent = max(run.spent, f.totals.Run+over.paid)
+		}
 		day.reserved = max(f.totals.Reserved-over.reserved, 0)
 		month.reserved, run.reserved = day.reserved, over.left
 		if !f.totals.BalanceAt.IsZero() {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"sync/atomic"
@@ -66,6 +67,7 @@ func took(r producer.Result) time.Duration { return time.Since(r.Progress.RunSta
 
 // sights are what a process shows of its work: nothing, if it is the zero value.
 type sights struct {
+	pulse    *pulse
 	registry *prometheus.Registry
 	metrics  *producer.Metrics
 	hooks    []kgo.Hook
@@ -77,7 +79,7 @@ type sights struct {
 
 // newSights makes what a long process shows.
 func newSights(ctx context.Context, c Producer, p Process) (_ sights, err error) {
-	s := sights{registry: telemetry.NewRegistry("producer", p.Version), version: p.Version}
+	s := sights{registry: telemetry.NewRegistry("producer", p.Version), version: p.Version, pulse: new(pulse)}
 	s.metrics = producer.NewMetrics(s.registry)
 	hook, closed, err := kafka.Metrics(s.registry, "jobo_producer_kafka")
 	if err != nil {
@@ -140,6 +142,7 @@ func (s sights) listen(ctx context.Context, c Producer, parts *parts, service *p
 	}
 	server, err := telemetry.Listen(c.Listen, telemetry.ServerOptions{
 		Program: "producer " + s.version, Registry: s.registry,
+		Live:  func() error { return s.pulse.check(service.State()) },
 		Ready: func(context.Context) []telemetry.Check { return ready(service.State()) },
 		Status: func(ctx context.Context) (any, error) {
 			report, err := gather(ctx, deskOf(parts, c), &Live{State: service.State(), View: parts.loop.View()})
@@ -174,6 +177,34 @@ func ready(s producer.State) []telemetry.Check {
 		detail += "; " + s.Wants
 	}
 	return []telemetry.Check{{Name: "sync", OK: s.Doing != producer.Starting && s.Doing != producer.Retrying, Detail: detail + " (since " + s.Since.Format(time.RFC3339) + ")"}}
+}
+
+// pulse is when the work last moved: a request to the feed ended. A nil pulse is
+// nobody's.
+type pulse struct{ last atomic.Int64 } // unix nanoseconds
+
+func (p *pulse) beat() {
+	if p != nil {
+		p.last.Store(time.Now().UnixNano())
+	}
+}
+
+// silence is how long nothing may move while a run is under way. A request ends
+// within two minutes or so, and the longest wait that the feed may ask for before
+// one takes 15.
+const silence = 30 * time.Minute
+
+// check says that a process has to be started again: it works on a run, and
+// nothing has moved for too long.
+func (p *pulse) check(s producer.State) error {
+	moved := s.Since
+	if last := time.Unix(0, p.last.Load()); last.After(moved) {
+		moved = last
+	}
+	if still := time.Since(moved); s.Doing == producer.Syncing && still > silence {
+		return fmt.Errorf("no request to the feed has ended for %s", still.Round(time.Second))
+	}
+	return nil
 }
 
 // tick is how far the run is.

@@ -16,7 +16,7 @@ type settings struct {
 	FeedRateLimit  string `name:"feed-rate-limit" env:"FEED_RATE_LIMIT" default:"120/m,5000/h,50000/d" placeholder:"LIMITS" help:"Requests in any minute, hour and day, or off." group:"Feed"`
 	BatchSize      string `name:"batch-size" env:"BATCH_SIZE" default:"50" placeholder:"ROWS" help:"Rows a page, 1 to 50." group:"Feed"`
 	SyncOverlap    string `name:"sync-overlap" env:"SYNC_OVERLAP" default:"15m" placeholder:"DURATION" help:"How far before the watermark an incremental run begins." group:"Feed"`
-	SyncInterval   string `name:"sync-interval" env:"SYNC_INTERVAL" default:"6h" placeholder:"DURATION" help:"Pause between the syncs of run." group:"Feed"`
+	SyncInterval   string `name:"sync-interval" env:"SYNC_INTERVAL" default:"6h" placeholder:"DURATION" help:"From the start of one run of the verb run to the next, give or take a twentieth." group:"Feed"`
 	Prefetch       string `name:"prefetch" env:"PREFETCH" default:"0" placeholder:"PAGES" help:"Pages bought while earlier ones commit, 0 to 16; each is one more that a crash may buy again." group:"Feed"`
 	Windows        string `name:"backfill-windows" env:"BACKFILL_WINDOWS" default:"0" placeholder:"N" help:"Windows of discovered_at that a backfill is cut into and that are paged at the same time, up to 64; 0: not cut." group:"Feed"`
 

@@ -64,7 +64,7 @@ func gather(ctx context.Context, d *desk, live *Live) (StatusReport, error) {
 	}
 	r.Money = moneyStatus(d.c.Budget, f.purse(d.c.Budget, at), at)
 	if live != nil && live.View.Balance != feed.Unknown && live.View.Progress.Seq > 0 {
-		r.Money.Balance, r.Money.BalanceAt = &live.View.Balance, f.at
+		r.Money.Balance, r.Money.BalanceAt = &live.View.Balance, live.View.BalanceAt
 	}
 	return r, f.errs()
 }

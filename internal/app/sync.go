@@ -133,6 +133,7 @@ func feedClient(c Producer, log *zap.Logger, s sights) (*feed.Client, error) {
 	c.Feed.UnknownTries = 1
 	c.Feed.Observe = func(a feed.Attempt) {
 		s.metrics.Attempt(a)
+		s.pulse.beat()
 		if a.Outcome == feed.OutcomePage {
 			return
 		}

@@ -15,7 +15,8 @@
 //	run.go       how a run begins, counts and ends
 //	scan.go      a pagination, and how a backfill is cut into several
 //	known.go     which rows the topic has already, so that they are not published again
-//	money.go     what may be spent, what was spent, and what of it for nothing
+//	money.go     what may be spent, what was spent, and how that enters a checkpoint
+//	doubt.go     what of it was spent for nothing, as the wallet shows it
 //	reset.go     an operator's yes
 //	service.go   runs for ever, stands by, pauses and goes on
 //

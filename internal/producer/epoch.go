@@ -226,7 +226,7 @@ func (e *epoch) bring(p *purchase) {
 	e.money.bought(e.work, e.at, p, e.held, e.buying == 0 && (!e.crowded || !e.money.inDoubt()))
 	s.tail, s.ended = p.page.Next, !p.page.HasMore
 	s.waiting++
-	e.result.Balance = p.page.Balance
+	e.result.Balance, e.balanceAt = p.page.Balance, time.Now().UTC()
 	if e.timed {
 		return
 	}

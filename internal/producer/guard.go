@@ -9,7 +9,6 @@ import (
 	"github.com/oklog/ulid/v2"
 	"go.uber.org/zap"
 
-	"github.com/careerstream/careerstream/internal/feed"
 	"github.com/careerstream/careerstream/internal/retry"
 	"github.com/careerstream/careerstream/schemas"
 )
@@ -33,7 +32,7 @@ func (l *Loop) guard(ctx context.Context, copied copied, newest schemas.Progress
 			l.opts.Feed, copied.Pages, copied.RunID, copied.Fence, copied.Seq, newest.Pages, newest.RunID, newest.Fence, newest.Seq),
 			free("if KAFKA_BROKERS or REDIS_URL names the wrong server: set it right", ""),
 			free("if Kafka was restored from a backup: restore what is missing of its topics", ""),
-			wayHere(newest, copied.Progress, "accept the loss, go on where Kafka is, and buy again what lies between"),
+			l.wayHere(newest, copied.Progress, "accept the loss, go on where Kafka is, and buy again what lies between"),
 			wayWatermark(newest.Watermark, "accept the loss, and buy what changed since the watermark that Kafka still has"))
 	case newest.Topic != "" && newest.Topic != l.opts.Topics.Sites:
 		return l.refuse(ctx, newest, fmt.Sprintf("feed %q publishes to topic %s and is now given %s, which lacks what was published so far", l.opts.Feed, newest.Topic, l.opts.Topics.Sites),
@@ -77,7 +76,7 @@ func (l *Loop) guardTopic(ctx context.Context, newest schemas.Progress) error {
 	return l.refuse(ctx, newest, fmt.Sprintf("topic %s is ahead of the checkpoint of feed %q: its newest row is of page %d of run %s, the progress topic ends at page %d of run %s: the progress topic has lost what it had acknowledged",
 		l.opts.Topics.Sites, l.opts.Feed, row.Page, row.RunID, newest.Pages, newest.RunID),
 		free("restore what is missing of the progress topic, or set PROGRESS_TOPIC right", ""),
-		wayHere(newest, schemas.Progress{RunID: row.RunID, Pages: row.Page}, "go on from the checkpoint, and buy again what lies between; rows that are in the topic unchanged are not published again"),
+		l.wayHere(newest, schemas.Progress{RunID: row.RunID, Pages: row.Page}, "go on from the checkpoint, and buy again what lies between; rows that are in the topic unchanged are not published again"),
 		wayWatermark(newest.Watermark, "buy what changed since the watermark that is left; rows that are in the topic unchanged are not published again"))
 }
 
@@ -137,7 +136,7 @@ func (l *Loop) refuse(ctx context.Context, at schemas.Progress, found string, wa
 func BackfillRows(at schemas.Progress, records int64) int64 {
 	for i := len(at.History) - 1; i >= 0; i-- {
 		if run := at.History[i]; run.Mode == schemas.Backfill {
-			return run.Rows + run.Unchanged
+			return run.Rows + run.Unchanged + run.DeadLetters
 		}
 	}
 	return records
@@ -166,11 +165,11 @@ func wayKeep(at schemas.Progress, what string) Way {
 const moveCommand = "producer state export | producer state import --yes"
 
 // wayHere proposes to go on from a checkpoint although something is ahead of it.
-func wayHere(at, ahead schemas.Progress, what string) Way {
+func (l *Loop) wayHere(at, ahead schemas.Progress, what string) Way {
 	w := Way{What: what, Command: moveCommand, Rows: unlimited}
 	if ahead.RunID == at.RunID && ahead.Pages > at.Pages {
 		w.Rows = (ahead.Pages - at.Pages) * int64(max(at.BatchSize, 1))
-		w.Credits = w.Rows * max(at.CreditsPerRow, feed.CreditsPerRow)
+		w.Credits = w.Rows * l.money.price
 	}
 	return w
 }

@@ -41,8 +41,10 @@ type Loop struct {
 	skewed   bool // and is too far from it
 	copyLate bool // the copy in Redis is behind, and that was logged
 	result   Result
-	view     view
-	onCommit func() // called after each transaction; nil most of the time
+	// balanceAt is when the feed told the balance in result.
+	balanceAt time.Time
+	view      view
+	onCommit  func() // called after each transaction; nil most of the time
 }
 
 // New returns a Loop. A nil logger says nothing.

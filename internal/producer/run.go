@@ -86,7 +86,7 @@ func finish(at *schemas.Progress) {
 	}
 	history := append(append([]schemas.Run(nil), at.History...), schemas.Run{
 		Mode: at.Mode, StartedAt: at.RunStartedAt, EndedAt: at.CommittedAt,
-		Pages: at.Pages, Rows: at.Rows, Unchanged: at.Unchanged, Credits: at.Credits,
+		Pages: at.Pages, Rows: at.Rows, Unchanged: at.Unchanged, DeadLetters: at.DeadLetters, Credits: at.Credits,
 	})
 	// The newest backfill stays: what the next one will cost is told from it.
 	isBackfill := func(r schemas.Run) bool { return r.Mode == schemas.Backfill }

@@ -2,6 +2,7 @@ package producer
 
 import (
 	"sync"
+	"time"
 
 	"github.com/careerstream/careerstream/schemas"
 )
@@ -13,6 +14,8 @@ type View struct {
 	Progress schemas.Progress
 	// Balance is the wallet as the feed last said; feed.Unknown if it did not.
 	Balance int64
+	// BalanceAt is when it said so, UTC.
+	BalanceAt time.Time
 	// Held is how many pages are bought and not committed yet.
 	Held int
 }
@@ -34,5 +37,5 @@ func (l *Loop) View() View {
 func (l *Loop) see() {
 	l.view.mu.Lock()
 	defer l.view.mu.Unlock()
-	l.view.View = View{Progress: l.at, Balance: l.result.Balance, Held: len(l.held)}
+	l.view.View = View{Progress: l.at, Balance: l.result.Balance, BalanceAt: l.balanceAt, Held: len(l.held)}
 }

@@ -7,7 +7,7 @@
 // registered by the packages that move them.
 //
 //	registry := telemetry.NewRegistry("producer", version)
-//	server, err := telemetry.Listen(":9090", telemetry.ServerOptions{Registry: registry, Live: loop.Ticks})
+//	server, err := telemetry.Listen(":9090", telemetry.ServerOptions{Registry: registry, Live: alive})
 //	defer server.Close(ctx)
 //
 // # What the server answers
