@@ -199,7 +199,7 @@ func TestOnlyVerbsThatTalkToTheFeedNeedItsKey(t *testing.T) {
 		"state reset --backfill": false, "topics apply": false, "topics check": false,
 	} {
 		_, err := parse(nil, strings.Fields(verb)...)
-		if got := err != nil && strings.HasPrefix(err.Error(), `JOBO_API_KEY is ""`); got != needed || err != nil && !needed {
+		if got := err != nil && strings.HasPrefix(err.Error(), `JOBO_API_KEY is not set`); got != needed || err != nil && !needed {
 			t.Errorf("%s without a key: got %v, want an error: %t", verb, err, needed)
 		}
 		config, err := parse(keyed(), strings.Fields(verb)...)

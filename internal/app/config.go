@@ -122,7 +122,7 @@ func (s *settings) feed(p *problems, needKey bool) feed.Config {
 		Key:      p.secretOf("JOBO_API_KEY", s.JoboAPIKey, s.JoboAPIKeyFile),
 	}
 	if needKey && c.Key.Empty() && s.JoboAPIKey == "" && s.JoboAPIKeyFile == "" {
-		p.add("JOBO_API_KEY", "", "the API key of the feed", "set it, or JOBO_API_KEY_FILE to a file that holds it")
+		p.list = append(p.list, errors.New("JOBO_API_KEY is not set: it is the API key of the feed; set it, or JOBO_API_KEY_FILE to a file that holds it"))
 	}
 	// The client knows what it can work with. It says it about the URL and the
 	// key one at a time, so each is shown to it beside one that is good. What was

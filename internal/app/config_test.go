@@ -23,7 +23,7 @@ func mistakes(t *testing.T) map[string]struct {
 		want string
 	}
 	return map[string]mistake{
-		"no key":              {environment{"JOBO_API_KEY": ""}, `JOBO_API_KEY is "": expected the API key of the feed; set it, or JOBO_API_KEY_FILE to a file that holds it`},
+		"no key":              {environment{"JOBO_API_KEY": ""}, `JOBO_API_KEY is not set: it is the API key of the feed; set it, or JOBO_API_KEY_FILE to a file that holds it`},
 		"key twice":           {environment{"JOBO_API_KEY_FILE": pem}, `JOBO_API_KEY and JOBO_API_KEY_FILE are both set: expected one of the two; unset one`},
 		"key with a space":    {environment{"JOBO_API_KEY": "a b"}, `JOBO_API_KEY can't be used: the API key has spaces, line ends or characters that are not ASCII: copy it again`},
 		"key file missing":    {environment{"JOBO_API_KEY": "", "JOBO_API_KEY_FILE": "/does/not/exist"}, `JOBO_API_KEY_FILE is "/does/not/exist": expected a file that can be read; reading it says: no such file or directory`},
@@ -112,7 +112,7 @@ func TestAllMistakesAreReportedAtOnce(t *testing.T) {
 		`SYNC_OVERLAP is "soon": expected`,
 		`KAFKA_BROKERS is "broker": expected`,
 		`FILTER_FOUNDED_AFTER is "last year": expected`,
-		`JOBO_API_KEY is "": expected`,
+		`JOBO_API_KEY is not set`,
 	}
 	lines := strings.Split(strings.TrimSpace(got.stderr), "\n")
 	if len(lines) != len(want) {

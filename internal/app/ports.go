@@ -105,9 +105,15 @@ var _ producer.Checkpoints = checkpoints{}
 // Hold implements producer.Checkpoints. It waits a little more than one TTL: a
 // holder that died is out by then, so one that is still there is alive.
 func (c checkpoints) Hold(ctx context.Context, floor uint64) (producer.Lease, error) {
+	said := "" // one goroutine renews
 	lease, err := checkpoint.Hold(ctx, c.Redis, checkpoint.HoldOptions{
 		TTL: c.ttl, Floor: floor, Wait: c.ttl + c.ttl/4,
-		OnRenewError: func(err error) { c.log.Warn("lease not renewed, trying again", zap.Error(err)) },
+		OnRenewError: func(err error) {
+			if reason := err.Error(); reason != said {
+				said = reason
+				c.log.Warn("lease not renewed, trying again until it has to be given up", zap.Error(err))
+			}
+		},
 	})
 	if err != nil {
 		return nil, err

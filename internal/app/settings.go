@@ -53,7 +53,7 @@ type settings struct {
 	ProgressTopic          string `name:"progress-topic" env:"PROGRESS_TOPIC" default:"jobo.career-sites.progress.v1" placeholder:"TOPIC" help:"Checkpoints, compacted, one partition." group:"Topics"`
 	DeadLettersTopic       string `name:"dead-letters-topic" env:"DEAD_LETTERS_TOPIC" default:"jobo.dead-letters.v1" placeholder:"TOPIC" help:"Rows that could not be published." group:"Topics"`
 	TopicsCreate           string `type:"switch" name:"topics-create" env:"TOPICS_CREATE" default:"true" help:"Create missing topics with the right settings." group:"Topics"`
-	TopicPartitions        string `name:"topic-partitions" env:"TOPIC_PARTITIONS" default:"6" placeholder:"N" help:"Partitions of topics that are created." group:"Topics"`
+	TopicPartitions        string `name:"topic-partitions" env:"TOPIC_PARTITIONS" default:"6" placeholder:"N" help:"Partitions of the career-sites topic, if it is created; the others have 1." group:"Topics"`
 	TopicReplicationFactor string `name:"topic-replication-factor" env:"TOPIC_REPLICATION_FACTOR" default:"-1" placeholder:"N" help:"Replicas of topics that are created; -1 is the broker's default." group:"Topics"`
 
 	RedisURL     string `type:"secret" name:"redis-url" env:"REDIS_URL" default:"redis://localhost:6379/0" placeholder:"URL" help:"Redis for lease and checkpoint: redis, rediss, Sentinel and Cluster." group:"Redis"`

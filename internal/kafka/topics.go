@@ -113,7 +113,7 @@ func (c *Cluster) ensure(ctx context.Context, create bool, spec Spec, detail kad
 	topic := asFound(spec, detail)
 	switch {
 	case errors.Is(detail.Err, kerr.UnknownTopicOrPartition) && !create:
-		return topic, fmt.Errorf("topic %s does not exist and TOPICS_CREATE is off: create it with cleanup.policy=%s, or set TOPICS_CREATE=true", spec.Name, spec.policy())
+		return topic, fmt.Errorf("topic %s does not exist and TOPICS_CREATE is off: create it with \"producer topics apply\", or by hand with cleanup.policy=%s, or set TOPICS_CREATE=true", spec.Name, spec.policy())
 	case errors.Is(detail.Err, kerr.UnknownTopicOrPartition):
 		created, err := c.create(ctx, spec)
 		if err != nil {

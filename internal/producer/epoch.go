@@ -199,6 +199,10 @@ func (e *epoch) judge(s *scan, o outcome) error {
 	case e.buy.Err() != nil && errors.Is(o.err, context.Cause(e.buy)):
 		return context.Cause(e.buy) // told to stop, or the lease is lost
 	case errors.As(o.err, &paused):
+		if paused.Balance != feed.Unknown {
+			e.result.Balance, e.balanceAt = paused.Balance, time.Now().UTC()
+			e.opts.Metrics.holds(paused.Balance)
+		}
 		return retry.Permanent(paused)
 	case errors.As(o.err, &unknown):
 		o.err = &feed.UnknownOutcomeError{Tries: s.unknown + o.unknown, Err: unknown.Err}

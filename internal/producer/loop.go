@@ -138,7 +138,7 @@ func drain(ctx context.Context, d time.Duration) (context.Context, context.Cance
 // that may pass, until the run is done or a page was committed: patience then
 // begins anew.
 func (l *Loop) lead(ctx, work context.Context) (done bool, _ error) {
-	before := l.result.Pages
+	before, said := l.result.Pages, ""
 	err := retry.Do(work, l.opts.Retry, func(context.Context) error {
 		if ctx.Err() != nil && len(l.held) == 0 {
 			return retry.Permanent(errStopped)
@@ -157,7 +157,11 @@ func (l *Loop) lead(ctx, work context.Context) (done bool, _ error) {
 		if ctx.Err() != nil && len(l.held) == 0 {
 			return retry.Permanent(errStopped)
 		}
-		l.logger.Warn("take-over needed", zap.Error(err))
+		// Said once for each reason: it is tried again for minutes.
+		if reason := err.Error(); reason != said {
+			said = reason
+			l.logger.Warn("starting over from what is committed, and again until it works or is given up", zap.Error(err))
+		}
 		if l.lease.Alive() != nil {
 			if failed := l.regain(work); failed != nil {
 				return failed

@@ -83,6 +83,13 @@ func (m *Metrics) committed(before schemas.Progress, g *group) {
 	m.stand(next)
 }
 
+// holds shows what is in the wallet.
+func (m *Metrics) holds(balance int64) {
+	if m != nil {
+		m.balance.Set(float64(balance))
+	}
+}
+
 // stand shows a checkpoint.
 func (m *Metrics) stand(p schemas.Progress) {
 	if m == nil {

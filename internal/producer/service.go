@@ -147,6 +147,8 @@ func (s *Service) Run(ctx context.Context) error {
 			failures = 0
 			s.enter(State{Doing: Syncing}) // a pause is over
 		case errors.As(err, &busy):
+		case ctx.Err() != nil && !errors.As(err, &paused):
+			return err // told to stop, and could not bring what was in hand to its end
 		case errors.As(err, &paused):
 			s.pause(ctx, paused)
 		case passes(err):
