@@ -117,6 +117,29 @@ func TestTheNextRunHasAnAllowanceOfItsOwn(t *testing.T) {
 	})
 }
 
+// Windows that are paged at the same time, and pages that are reserved ahead, hold
+// parts of an allowance that they may not need. It is used up all the same.
+func TestAnAllowanceThatManyPagesShareIsUsedUpToItsLastRow(t *testing.T) {
+	for _, prefetch := range []int{0, 3} {
+		for _, rows := range []int64{11, 23, 37} {
+			onStageIn(t, simulator.Options{Rows: 60}, func(s *stage) {
+				s.opts.Prefetch, s.opts.Windows, s.opts.WindowsSpan = prefetch, 4, 1200*24*time.Hour
+				s.opts.Budget.PerDay = credits(rows * feed.CreditsPerRow)
+				got, err := s.loop(ports{}).Sync(s.t.Context())
+				if paused := wantAs[*producer.PausedError](s.t, err); paused.By != checkpoint.BoundDay {
+					s.t.Errorf("prefetch %d: got %+v, want it paused by the day", prefetch, paused)
+				}
+				if l := s.feed.Ledger(); got.Rows != rows || int64(l.Rows) != rows || l.Duplicates != 0 {
+					s.t.Errorf("prefetch %d: got %d rows, %d on the ledger; want exactly the %d that are allowed", prefetch, got.Rows, l.Rows, rows)
+				}
+				if open, err := s.wallet.Open(s.t.Context(), feedName); err != nil || len(open) > 0 {
+					s.t.Errorf("prefetch %d: got %v, %v still reserved, want nothing", prefetch, open, err)
+				}
+			})
+		}
+	}
+}
+
 // another is a stream of its own beside this one, over the same feed, brokers and
 // account.
 func (s *stage) another(name string) *stage {

@@ -11,6 +11,7 @@
 //	guard.go     what contradicts itself, and the ways to go on with their prices
 //	epoch.go     who buys when: all decisions, made by one goroutine
 //	order.go     one page: reserve, ask, shrink, and what came of it
+//	advance.go   the reservation for the page after it, made in time
 //	publish.go   one transaction: pages that waited together, and their records
 //	run.go       how a run begins, counts and ends
 //	scan.go      a pagination, and how a backfill is cut into several

@@ -26,7 +26,7 @@ type doubt struct {
 
 // look finds out who else spent gap: another instance of this stream, which was
 // thought dead, may have bought a page that it can't publish.
-func (m *money) look(ctx context.Context, held []*purchase, gap int64) {
+func (m *money) look(ctx context.Context, ours []string, gap int64) {
 	if m.redisLost {
 		// The evidence is gone. What is missing after an interrupted run is its page.
 		m.doubts, m.redisLost = append(m.doubts, doubt{credits: gap, reason: reasonCrash}), false
@@ -38,7 +38,7 @@ func (m *money) look(ctx context.Context, held []*purchase, gap int64) {
 		return
 	}
 	for _, r := range open {
-		if !inHand(held, r.ID) && !m.mine(r.ID) {
+		if !slices.Contains(ours, r.ID) && !m.mine(r.ID) {
 			m.doubts = append(m.doubts, doubt{id: r.ID, credits: r.Credits, reason: reasonFenced})
 		}
 	}

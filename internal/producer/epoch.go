@@ -60,6 +60,7 @@ func (e *epoch) run(stopBuying context.CancelFunc) error {
 	if err := e.plan(); err != nil {
 		return err
 	}
+	defer e.giveBackAdvances()
 	for {
 		if e.buy.Err() != nil && e.err == nil {
 			e.err = context.Cause(e.buy)
@@ -136,7 +137,7 @@ func (e *epoch) purchase() {
 			e.err = err
 			return
 		}
-		o := e.order(s)
+		o := e.order(s, e.mayReserveEarly())
 		s.buying = true
 		e.crowded = e.buying > 0
 		e.buying++
@@ -158,6 +159,15 @@ func (e *epoch) mayBuy(s *scan) bool {
 	return s.waiting <= e.opts.Prefetch
 }
 
+// ours are the reservations of pages in hand, and of those that come next.
+func (e *epoch) ours() []string {
+	ids := e.advances()
+	for _, p := range e.held {
+		ids = append(ids, p.id)
+	}
+	return ids
+}
+
 // quiet reports whether nothing is under way and nothing waits.
 func (e *epoch) quiet() bool { return e.buying == 0 && !e.writing && len(e.held) == 0 }
 
@@ -168,6 +178,7 @@ func (e *epoch) take(o outcome) {
 	s.buying = false
 	e.buying--
 	e.money.noticed(o)
+	s.advance = o.next
 	e.result.UnknownTries += int64(o.unknown)
 	switch {
 	case o.err == nil:
@@ -180,6 +191,7 @@ func (e *epoch) take(o outcome) {
 		s.unknown += o.unknown
 	case errors.As(o.err, &paused) && !e.quiet():
 		e.scarce = true // others may give back what they do not need
+		e.giveBackAdvances()
 	case e.err == nil:
 		e.err = e.judge(s, o)
 	}
@@ -227,7 +239,7 @@ func (e *epoch) bring(p *purchase) {
 	e.held = append(e.held, p)
 	// Money that was lost among several requests shows with the next page that is
 	// bought alone: it may have been taken behind all that came.
-	e.money.bought(e.work, e.at, p, e.held, e.buying == 0 && (!e.crowded || !e.money.inDoubt()))
+	e.money.bought(e.work, e.at, p, e.ours(), e.buying == 0 && (!e.crowded || !e.money.inDoubt()))
 	s.tail, s.ended = p.page.Next, !p.page.HasMore
 	s.waiting++
 	e.result.Balance, e.balanceAt = p.page.Balance, time.Now().UTC()

@@ -127,8 +127,9 @@ func (m *money) noticed(o outcome) {
 func (m *money) inDoubt() bool { return len(m.doubts) > 0 || !m.known && !m.mute }
 
 // bought takes note of a page that came. quiet says that no other request was
-// under way, so that the wallet is known; held are all pages in hand.
-func (m *money) bought(ctx context.Context, at schemas.Progress, p *purchase, held []*purchase, quiet bool) {
+// under way, so that the wallet is known; ours are the reservations of this
+// process that are open.
+func (m *money) bought(ctx context.Context, at schemas.Progress, p *purchase, ours []string, quiet bool) {
 	m.correct(p)
 	m.wallet -= p.cost
 	if m.mute = p.page.Balance == feed.Unknown; m.mute {
@@ -149,7 +150,7 @@ func (m *money) bought(ctx context.Context, at schemas.Progress, p *purchase, he
 			gap = m.wallet - m.least
 		}
 		if gap > 0 && len(m.doubts) == 0 {
-			m.look(ctx, held, gap)
+			m.look(ctx, ours, gap)
 		}
 		m.reckon(gap)
 		m.wallet, m.known, m.fresh, m.least = m.least, true, true, feed.Unknown

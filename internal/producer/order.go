@@ -24,6 +24,10 @@ type order struct {
 	query   feed.Query
 	ask     checkpoint.Ask
 	pause   time.Duration // before the first request
+	// granted is what was reserved for it already, nil for nothing; early says that
+	// it may do the same for the page after it.
+	granted *advance
+	early   bool
 }
 
 // outcome is what came of an order.
@@ -36,19 +40,23 @@ type outcome struct {
 	passing  bool // Redis did not answer: nothing was bought
 	unknown  int  // tries whose outcome stayed unknown
 	doubt    doubt
+	next     *advance           // reserved for the page after this one; nil for nothing
 	settled  []schemas.Purchase // purchases that are settled in Redis now
 	unsent   []schemas.Purchase // and those that are not, although the order had them to settle
 }
 
-// order makes the order for the page behind the scan's tail.
-func (l *Loop) order(s *scan) order {
+// order makes the order for the page behind the scan's tail. early says that it
+// may reserve for the one after it, too.
+func (l *Loop) order(s *scan, early bool) order {
 	o := order{
+		granted: s.advance, early: early,
 		pager: l.pager, account: l.money.account, scan: s, query: l.query(s),
 		ask: l.money.ask(l.at, l.opts.BatchSize, len(l.held) == 0),
 	}
 	if s.unknown > 0 {
 		o.pause = rand.N(firstPause << s.unknown) //nolint:gosec // nobody gains by guessing it
 	}
+	s.advance = nil
 	return o
 }
 
@@ -62,14 +70,11 @@ func (o order) fill(buy, work context.Context) outcome {
 	out := outcome{scan: o.scan, unsent: o.ask.Settle}
 	rest(buy, o.pause)
 	for probed := false; ; {
-		grant, err := o.reserve(buy)
+		grant, err := o.reserve(buy, &out)
 		if err != nil {
 			out.err, out.passing = err, !retry.IsPermanent(err)
 			return out
 		}
-		out.settled, out.unsent, o.ask.Settle = append(out.settled, o.ask.Settle...), nil, nil
-		// From here on Redis knows better what is in the wallet.
-		o.ask.Reported, o.ask.Balance = false, feed.Unknown
 		out.full = grant.Rows == o.ask.Rows
 		// A floor under the wallet needs to know what is in it.
 		if o.ask.MinBalance > 0 && !probed && (grant.Balance < 0 || grant.Tight == checkpoint.BoundBalance) {
@@ -84,11 +89,13 @@ func (o order) fill(buy, work context.Context) outcome {
 			out.err = exhausted(o.ask, grant)
 			return out
 		}
-		if fewer := o.buy(buy, work, grant, &out); fewer == 0 {
+		reserved := o.reserveNext(buy, &out)
+		fewer := o.buy(buy, work, grant, &out)
+		reserved(work)
+		if fewer == 0 {
 			return out
-		} else { //nolint:revive // fewer belongs to this decision
-			o.ask.Rows = fewer
 		}
+		o.ask.Rows = fewer
 	}
 }
 
@@ -106,13 +113,28 @@ func lasting(err error) error {
 	return retry.Permanent(err)
 }
 
-func (o *order) reserve(ctx context.Context) (grant checkpoint.Grant, err error) {
+// reserve reserves what the page may cost, unless that is done already.
+func (o *order) reserve(ctx context.Context, out *outcome) (grant checkpoint.Grant, err error) {
+	if a := o.granted; a != nil {
+		o.granted, o.ask.ID = nil, a.id
+		return checkpoint.Grant{Rows: a.rows, Balance: feed.Unknown}, nil
+	}
 	o.ask.ID, o.ask.At = ulid.Make().String(), time.Now().UTC()
 	err = retry.Do(ctx, reservePolicy(), func(ctx context.Context) (err error) {
 		grant, err = o.account.Reserve(ctx, o.ask)
 		return lasting(err)
 	})
+	if err == nil {
+		o.sent(out)
+	}
 	return grant, err
+}
+
+// sent takes note that a reservation settled what the order had to settle.
+func (o *order) sent(out *outcome) {
+	out.settled, out.unsent, o.ask.Settle = append(out.settled, o.ask.Settle...), nil, nil
+	// From here on Redis knows better what is in the wallet.
+	o.ask.Reported, o.ask.Balance = false, feed.Unknown
 }
 
 // probe asks the feed for a page that no company can be on, which is free, for

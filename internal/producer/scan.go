@@ -24,10 +24,11 @@ type scan struct {
 	tail  feed.Cursor
 	ended bool
 
-	buying  bool  // a request is under way
-	waiting int   // pages bought and not committed
-	unknown int   // tries for the next page whose outcome stayed unknown
-	voided  error // the feed no longer takes the cursor; nil if it does
+	advance *advance // reserved for the next page; nil most of the time
+	buying  bool     // a request is under way
+	waiting int      // pages bought and not committed
+	unknown int      // tries for the next page whose outcome stayed unknown
+	voided  error    // the feed no longer takes the cursor; nil if it does
 }
 
 // purchase is a page that was paid for.
