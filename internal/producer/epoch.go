@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -23,6 +24,8 @@ type epoch struct {
 	work    context.Context //nolint:containedctx // an epoch lives within one call of Sync
 	buy     context.Context //nolint:containedctx // ends when nothing more may be bought
 
+	orders    map[*scan]chan order // to the buyer of each scan
+	groups    chan *group          // to the writer
 	bought    chan outcome
 	committed chan commitment
 	buying    int  // requests under way
@@ -49,9 +52,38 @@ func (l *Loop) epoch(ctx, work context.Context) error {
 	defer cancel()
 	e := &epoch{
 		Loop: l, session: session, work: work, buy: buy,
+		orders: make(map[*scan]chan order), groups: make(chan *group),
 		bought: make(chan outcome), committed: make(chan commitment),
 	}
 	return e.run(cancel)
+}
+
+// employ starts the writer and a buyer for each scan, and returns what dismisses
+// them once they have nothing under way. They last as long as the epoch: a new
+// goroutine for each page would have to grow its stack each time.
+func (e *epoch) employ() (dismiss func()) {
+	var all sync.WaitGroup
+	for _, s := range e.scans {
+		orders := make(chan order)
+		e.orders[s] = orders
+		all.Go(func() {
+			for o := range orders {
+				e.bought <- o.fill(e.buy, e.work)
+			}
+		})
+	}
+	all.Go(func() {
+		for g := range e.groups {
+			e.committed <- e.write(g)
+		}
+	})
+	return func() {
+		for _, orders := range e.orders {
+			close(orders)
+		}
+		close(e.groups)
+		all.Wait()
+	}
 }
 
 // run works until there is nothing left to do: the run is done, or an error or a
@@ -60,6 +92,7 @@ func (e *epoch) run(stopBuying context.CancelFunc) error {
 	if err := e.plan(); err != nil {
 		return err
 	}
+	defer e.employ()()
 	defer e.giveBackAdvances()
 	for {
 		if e.buy.Err() != nil && e.err == nil {
@@ -141,7 +174,7 @@ func (e *epoch) purchase() {
 		s.buying = true
 		e.crowded = e.buying > 0
 		e.buying++
-		go func() { e.bought <- o.fill(e.buy, e.work) }()
+		e.orders[s] <- o // its buyer is free: nothing of this scan is under way
 	}
 }
 

@@ -49,18 +49,20 @@ func (e *epoch) publish() {
 	}
 	e.sent = e.group(e.held[:min(len(e.held), maxGroup)])
 	e.writing = true
-	g, more := e.sent, e.opts.Prefetch > 0 || len(e.scans) > 1
-	go func() {
-		var c commitment
-		if c.err = e.commit(g); c.err == nil {
-			answered := time.Now()
-			c.copy = e.checkpoints.Put(e.work, g.next)
-			if more {
-				rest(e.work, breath-time.Since(answered))
-			}
-		}
-		e.committed <- c
-	}()
+	e.groups <- e.sent // the writer is free: nothing is being written
+}
+
+// write writes a group and copies its checkpoint to Redis.
+func (e *epoch) write(g *group) (c commitment) {
+	if c.err = e.commit(g); c.err != nil {
+		return c
+	}
+	answered := time.Now()
+	c.copy = e.checkpoints.Put(e.work, g.next)
+	if e.opts.Prefetch > 0 || len(e.scans) > 1 {
+		rest(e.work, breath-time.Since(answered))
+	}
+	return c
 }
 
 // rest waits for d, or until ctx ends.
