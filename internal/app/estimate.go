@@ -118,10 +118,12 @@ func changesPerHour(history []schemas.Run, overlap time.Duration) (perHour float
 			continue
 		}
 		covers := run.StartedAt.Sub(history[i-1].StartedAt)
-		if covers < 0 {
+		// The feed tells the time in whole seconds, less what a request took: of two
+		// runs within a moment the later one may seem to begin first.
+		if covers < -time.Minute {
 			continue // an operator moved the watermark, or a clock went back
 		}
-		covers = max(covers, time.Second) // the feed tells the time in whole seconds
+		covers = max(covers, time.Second)
 		rows += run.Rows + run.Unchanged
 		covered += covers + overlap
 		runs++

@@ -11,6 +11,7 @@ import (
 	"github.com/careerstream/careerstream/internal/feed"
 	"github.com/careerstream/careerstream/internal/kafka"
 	"github.com/careerstream/careerstream/internal/producer"
+	"github.com/careerstream/careerstream/internal/retry"
 	"github.com/careerstream/careerstream/schemas"
 )
 
@@ -84,7 +85,14 @@ func (p *parts) connect(ctx context.Context, c Producer, s sights) (err error) {
 	if err := c.Kafka.Check(); err != nil {
 		return &UsageError{Problems: []error{fmt.Errorf("KAFKA_TLS_CA, KAFKA_TLS_CERT or KAFKA_TLS_KEY can't be used: %w", err)}}
 	}
-	p.store, err = checkpoint.Open(ctx, checkpoint.Config{URL: c.RedisURL, Feed: c.FeedName, Logger: p.log.Named("redis")})
+	// One that is just loading its data is waited for.
+	err = retry.Do(ctx, retry.Policy{Base: 200 * time.Millisecond, Cap: time.Second, Tries: 4}, func(ctx context.Context) (err error) {
+		p.store, err = checkpoint.Open(ctx, checkpoint.Config{URL: c.RedisURL, Feed: c.FeedName, Logger: p.log.Named("redis")})
+		if err != nil && !checkpoint.IsDown(err) {
+			return retry.Permanent(err)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -175,12 +175,14 @@ func (l *Loop) lead(ctx, work context.Context) (done bool, _ error) {
 	return done, err
 }
 
-// acquire makes sure of the lease.
+// acquire makes sure of the lease. A Redis that is away for a moment, as one that
+// is just loading its data, is waited for.
 func (l *Loop) acquire(ctx context.Context) error {
 	if l.lease != nil && l.lease.Alive() == nil {
 		return nil
 	}
-	return l.regain(ctx)
+	policy := retry.Policy{Base: 200 * time.Millisecond, Cap: 2 * time.Second, Tries: 5}
+	return retry.Do(ctx, policy, func(ctx context.Context) error { return lasting(l.regain(ctx)) })
 }
 
 // regain takes the lease, anew if it was lost. Whoever else has it by now goes

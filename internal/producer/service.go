@@ -158,6 +158,7 @@ func (s *Service) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	s.logger.Info("stopped", zap.String("while", string(s.State().Doing)))
 	return nil
 }
 
