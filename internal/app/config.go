@@ -211,6 +211,15 @@ func (s *settings) kafka(p *problems) kafka.Config {
 	return c
 }
 
+// usableKafka reports, as a *UsageError, certificates that no client can be made
+// with.
+func (c Producer) usableKafka() error {
+	if err := c.Kafka.Check(); err != nil {
+		return &UsageError{Problems: []error{fmt.Errorf("KAFKA_TLS_CA, KAFKA_TLS_CERT or KAFKA_TLS_KEY can't be used: %w", err)}}
+	}
+	return nil
+}
+
 func (s *settings) topics(p *problems) Topics {
 	t := Topics{
 		CareerSites: p.name("CAREER_SITES_TOPIC", s.CareerSitesTopic),

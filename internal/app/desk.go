@@ -29,8 +29,8 @@ type desk struct {
 // openDesk connects to both servers. What is away is noted, and no error: only a
 // wrong configuration is, a *UsageError, and the end of ctx.
 func openDesk(ctx context.Context, c Producer) (*desk, error) {
-	if err := c.Kafka.Check(); err != nil {
-		return nil, &UsageError{Problems: []error{fmt.Errorf("KAFKA_TLS_CA, KAFKA_TLS_CERT or KAFKA_TLS_KEY can't be used: %w", err)}}
+	if err := c.usableKafka(); err != nil {
+		return nil, err
 	}
 	d := &desk{c: c}
 	d.store, d.redisErr = checkpoint.Open(ctx, checkpoint.Config{URL: c.RedisURL, Feed: c.FeedName})

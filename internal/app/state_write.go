@@ -66,22 +66,9 @@ func rewrite(ctx context.Context, c Producer, wish producer.Reset, confirm Confi
 
 // assembleWriter wires a loop that can write state and buy nothing: it has no
 // feed, and needs no API key. Missing topics are created.
-func assembleWriter(ctx context.Context, c Producer) (_ *parts, err error) {
+func assembleWriter(ctx context.Context, c Producer) (*parts, error) {
 	p := &parts{log: zap.NewNop()}
-	defer func() {
-		if err != nil {
-			p.close(ctx)
-		}
-	}()
-	if err := p.connect(ctx, c, sights{}); err != nil {
-		return nil, err
-	}
-	if err := p.openStream(ctx, c); err != nil {
-		return nil, err
-	}
-	store := checkpoints{Redis: p.store, ttl: c.LeaseTTL, log: p.log}
-	p.loop, err = producer.New(loopOptions(c, p.stream), nil, journal{p.stream}, store, p.store.Account(c.Feed.Key), p.log)
-	return p, err
+	return p, p.wire(ctx, c, sights{}, nil)
 }
 
 // preview prints what is there, what will be and what the next run then costs,

@@ -57,33 +57,40 @@ type parts struct {
 
 // assemble connects to everything and wires the loop. What is wrong with the
 // configuration comes back as a *UsageError.
-func assemble(ctx context.Context, c Producer, log *zap.Logger, s sights) (_ *parts, err error) {
-	p := &parts{log: log}
+func assemble(ctx context.Context, c Producer, log *zap.Logger, s sights) (*parts, error) {
+	client, err := feedClient(c, log, s)
+	if err != nil {
+		return nil, &UsageError{Problems: []error{err}}
+	}
+	p := &parts{log: log, client: client}
+	return p, p.wire(ctx, c, s, client)
+}
+
+// wire connects to Redis and Kafka and makes the loop, which buys from pager: nil
+// for one that only writes its state. After an error nothing is left open.
+func (p *parts) wire(ctx context.Context, c Producer, s sights, pager producer.Pager) (err error) {
 	defer func() {
 		if err != nil {
 			p.close(ctx)
 		}
 	}()
-	if p.client, err = feedClient(c, log, s); err != nil {
-		return nil, &UsageError{Problems: []error{err}}
-	}
 	if err := p.connect(ctx, c, s); err != nil {
-		return nil, err
+		return err
 	}
 	if err := p.openStream(ctx, c); err != nil {
-		return nil, err
+		return err
 	}
 	options := loopOptions(c, p.stream)
 	options.Metrics = s.metrics
-	account := p.store.Account(c.Feed.Key)
-	p.loop, err = producer.New(options, p.client, journal{p.stream}, checkpoints{Redis: p.store, ttl: c.LeaseTTL, log: log}, account, log)
-	return p, err
+	store := checkpoints{Redis: p.store, ttl: c.LeaseTTL, log: p.log}
+	p.loop, err = producer.New(options, pager, journal{p.stream}, store, p.store.Account(c.Feed.Key), p.log)
+	return err
 }
 
 // connect reaches Redis and Kafka.
 func (p *parts) connect(ctx context.Context, c Producer, s sights) (err error) {
-	if err := c.Kafka.Check(); err != nil {
-		return &UsageError{Problems: []error{fmt.Errorf("KAFKA_TLS_CA, KAFKA_TLS_CERT or KAFKA_TLS_KEY can't be used: %w", err)}}
+	if err := c.usableKafka(); err != nil {
+		return err
 	}
 	// One that is just loading its data is waited for.
 	err = retry.Do(ctx, retry.Policy{Base: 200 * time.Millisecond, Cap: time.Second, Tries: 4}, func(ctx context.Context) (err error) {

@@ -31,8 +31,8 @@ func (e *TopicsDifferError) Error() string {
 // something is left that differs: without apply that is no failure of its own,
 // and up to the verb.
 func TopicsPlan(ctx context.Context, c Producer, apply bool, out io.Writer) error {
-	if err := c.Kafka.Check(); err != nil {
-		return &UsageError{Problems: []error{fmt.Errorf("KAFKA_TLS_CA, KAFKA_TLS_CERT or KAFKA_TLS_KEY can't be used: %w", err)}}
+	if err := c.usableKafka(); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, topicsTimeout, fmt.Errorf("the brokers took more than %s over the topics", topicsTimeout))
 	defer cancel()

@@ -1,11 +1,13 @@
 package producer
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
 	"go.uber.org/zap"
 
+	"github.com/careerstream/careerstream/internal/checkpoint"
 	"github.com/careerstream/careerstream/schemas"
 )
 
@@ -24,6 +26,12 @@ type doubt struct {
 	reason  string
 }
 
+// doubtOf is a reservation that nobody settled, for the reason that stands with
+// it or else for otherwise.
+func doubtOf(r checkpoint.Reservation, otherwise string) doubt {
+	return doubt{id: r.ID, credits: r.Credits, reason: cmp.Or(r.Reason, otherwise)}
+}
+
 // look finds out who else spent gap: another instance of this stream, which was
 // thought dead, may have bought a page that it can't publish.
 func (m *money) look(ctx context.Context, ours []string, gap int64) {
@@ -39,7 +47,7 @@ func (m *money) look(ctx context.Context, ours []string, gap int64) {
 	}
 	for _, r := range open {
 		if !slices.Contains(ours, r.ID) && !m.mine(r.ID) {
-			m.doubts = append(m.doubts, doubt{id: r.ID, credits: r.Credits, reason: reasonFenced})
+			m.doubts = append(m.doubts, doubtOf(r, reasonFenced))
 		}
 	}
 	if len(m.doubts) == 0 {
@@ -120,11 +128,7 @@ func (m *money) recover(ctx context.Context, newest schemas.Progress, held []*pu
 		case accounted >= 0:
 			m.unsettled = append(m.unsettled, newest.Purchases[accounted])
 		default:
-			reason := r.Reason
-			if reason == "" {
-				reason = reasonCrash
-			}
-			m.doubts = append(m.doubts, doubt{id: r.ID, credits: r.Credits, reason: reason})
+			m.doubts = append(m.doubts, doubtOf(r, reasonCrash))
 		}
 	}
 	return nil

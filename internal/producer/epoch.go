@@ -304,18 +304,11 @@ func (e *epoch) restartVoided() {
 func (e *epoch) restart(s *scan) error {
 	at := e.record(s)
 	if at.Cursor == "" || at.Restarts > 0 {
-		return retry.Permanent(&VoidedError{RunID: at.RunID, Feed: e.opts.Feed, Credits: at.Credits, Watermark: at.Watermark, Err: s.voided})
+		return retry.Permanent(&VoidedError{RunID: at.RunID, Credits: at.Credits, Watermark: at.Watermark, Err: s.voided})
 	}
 	e.logger.Warn("the feed voided the cursor: the scan begins again, and what it had bought is bought again",
 		zap.String("run_id", at.RunID), zap.Int("window", at.Window), zap.Int64("pages", at.Pages),
 		zap.String("cost", price(at.Credits)), zap.Time("cursor_issued_at", at.CursorIssuedAt), zap.Error(s.voided))
-	s.seen = feed.Scan{}
-	at.Cursor, at.CursorIssuedAt = "", time.Time{}
-	at.BatchSize = e.opts.BatchSize
-	at.Restarts++
-	if s.window != nil {
-		e.at.Restarts++
-	}
-	s.tail, s.voided, s.unknown = "", nil, 0
+	e.beginAgain(s)
 	return e.remember(e.work)
 }

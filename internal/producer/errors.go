@@ -172,12 +172,12 @@ func (e *ClockError) Error() string {
 // VoidedError says that the feed voided the cursor of a run once more than a run
 // may begin its scan again by itself.
 type VoidedError struct {
-	// RunID names the run, Feed the stream, Credits what the run has spent so far,
-	// Watermark where the stream stood before it; zero means nowhere.
-	RunID, Feed string
-	Credits     int64
-	Watermark   time.Time
-	Err         error
+	// RunID names the run, Credits what it has spent so far, Watermark where the
+	// stream stood before it; zero means nowhere.
+	RunID     string
+	Credits   int64
+	Watermark time.Time
+	Err       error
 }
 
 // Error implements error.

@@ -172,42 +172,23 @@ func nothing() feed.Query {
 // buy makes the request that grant allows and says in out what came of it. It
 // returns how many rows to ask for instead where the wallet covers fewer, and
 // otherwise zero.
-func (o *order) buy(buy, work context.Context, grant checkpoint.Grant, out *outcome) int {
+func (o *order) buy(buy, work context.Context, grant checkpoint.Grant, out *outcome) (fewer int) {
 	o.query.BatchSize = grant.Rows
 	page, err := o.pager.Page(buy, o.query)
 	if err == nil {
 		err = o.scan.seen.Judge(o.query, page)
 	}
 	most := int64(grant.Rows) * o.ask.Price // what one try may have cost
-	out.err = nil
+	out.err = err
 	if err == nil {
-		cost := page.Credits
-		if cost == feed.Unknown {
-			cost = int64(len(page.Rows)) * o.ask.Price
-		}
-		out.purchase = &purchase{id: o.ask.ID, scan: o.scan, page: page, cost: cost}
+		out.purchase = &purchase{id: o.ask.ID, scan: o.scan, page: page, cost: o.cost(page.Credits, len(page.Rows))}
 		out.unknown = page.UnknownTries
 		out.doubt = doubt{credits: int64(out.unknown) * most, reason: reasonUnknown}
 		return 0
 	}
-	out.err, out.unknown = err, page.UnknownTries+feed.UnknownTries(err)
-	var refused *feed.PageError
 	var unknown *feed.UnknownOutcomeError
-	var payment *feed.PaymentError
-	out.again = errors.As(err, &unknown)
-	lost := int64(out.unknown) * most
-	if errors.As(err, &refused) {
-		told := refused.Credits
-		switch {
-		case told == feed.Unknown && !out.again:
-			lost += int64(refused.Rows) * o.ask.Price
-		case told != feed.Unknown && out.again:
-			lost += told - most // a body that was cut off came with its bill
-		case told != feed.Unknown:
-			lost += told
-		}
-	}
-	if lost > 0 {
+	out.unknown, out.again = page.UnknownTries+feed.UnknownTries(err), errors.As(err, &unknown)
+	if lost := int64(out.unknown)*most + o.spoilt(err, out.again, most); lost > 0 {
 		// Kept, so that a successor finds out what became of it.
 		out.doubt = doubt{id: o.ask.ID, credits: lost, reason: reasonUnknown}
 		if failed := o.account.Lose(work, o.ask.ID, reasonUnknown, lost); failed != nil {
@@ -216,6 +197,7 @@ func (o *order) buy(buy, work context.Context, grant checkpoint.Grant, out *outc
 		return 0
 	}
 	balance := feed.Unknown
+	var payment *feed.PaymentError
 	if errors.As(err, &payment) {
 		balance = payment.Balance
 	}
@@ -226,16 +208,42 @@ func (o *order) buy(buy, work context.Context, grant checkpoint.Grant, out *outc
 	if payment == nil {
 		return 0
 	}
-	fewer := o.query.BatchSize / 2
-	if balance != feed.Unknown {
-		each := o.ask.Price
-		if payment.Required > 0 { // what the feed itself reckons with
-			each = max(each, payment.Required/int64(o.query.BatchSize))
-		}
-		fewer = min(int(max(balance-o.ask.MinBalance, 0)/each), o.query.BatchSize-1)
-	}
-	if fewer == 0 {
+	if fewer = o.covered(payment); fewer == 0 {
 		out.err = &PausedError{By: Wallet, Balance: balance, Price: o.ask.Price, Err: err}
 	}
 	return fewer
+}
+
+// cost is what so many rows cost: told, or by their price where nothing was.
+func (o *order) cost(told int64, rows int) int64 {
+	if told == feed.Unknown {
+		return int64(rows) * o.ask.Price
+	}
+	return told
+}
+
+// spoilt is what an answer cost that is no page. A body that was cut off is
+// counted as a try already, for most: if it came with its bill, that is told.
+func (o *order) spoilt(err error, counted bool, most int64) int64 {
+	var refused *feed.PageError
+	switch {
+	case !errors.As(err, &refused), counted && refused.Credits == feed.Unknown:
+		return 0
+	case counted:
+		return refused.Credits - most
+	}
+	return o.cost(refused.Credits, refused.Rows)
+}
+
+// covered is how many rows, fewer than were asked for, the wallet may still cover.
+func (o *order) covered(payment *feed.PaymentError) int {
+	asked := o.query.BatchSize
+	if payment.Balance == feed.Unknown {
+		return asked / 2
+	}
+	each := o.ask.Price
+	if payment.Required > 0 { // what the feed itself reckons with
+		each = max(each, payment.Required/int64(asked))
+	}
+	return min(int(max(payment.Balance-o.ask.MinBalance, 0)/each), asked-1)
 }

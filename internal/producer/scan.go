@@ -62,6 +62,19 @@ func (l *Loop) rewind() {
 	}
 }
 
+// beginAgain lets a scan that has nothing under way go on from its start, in the
+// record that its next page is committed with.
+func (l *Loop) beginAgain(s *scan) {
+	at := l.record(s)
+	at.Cursor, at.CursorIssuedAt, at.BatchSize = "", time.Time{}, l.opts.BatchSize
+	at.Restarts++
+	if s.window != nil {
+		l.at.Restarts++
+	}
+	s.seen = feed.Scan{}
+	s.tail, s.voided, s.unknown = "", nil, 0
+}
+
 // query asks for the page behind the scan's tail.
 func (l *Loop) query(s *scan) feed.Query {
 	at := l.record(s)

@@ -145,7 +145,6 @@ func (s *Service) Run(ctx context.Context) error {
 		switch {
 		case err == nil:
 			failures = 0
-			s.enter(State{Doing: Syncing}) // a pause is over
 		case errors.As(err, &busy):
 		case ctx.Err() != nil && !errors.As(err, &paused):
 			return err // told to stop, and could not bring what was in hand to its end

@@ -187,7 +187,7 @@ func (l *Loop) resume(ctx context.Context, session Session, newest schemas.Progr
 		}
 	}
 	l.rewind()
-	l.expire()
+	l.expire() // of an incremental run, which has one scan
 	l.begun = true
 	l.opts.Metrics.stand(newest)
 	return l.money.recover(ctx, newest, l.held, moved, redisLost)
@@ -207,13 +207,5 @@ func (l *Loop) expire() {
 	}
 	l.logger.Warn("the cursor is too old: the scan begins again where the run began, and what it had bought is bought again",
 		zap.String("run_id", at.RunID), zap.Time("cursor_issued_at", at.CursorIssuedAt), zap.String("cost", price(at.Credits)))
-	at.Cursor, at.CursorIssuedAt, at.BatchSize = "", time.Time{}, l.opts.BatchSize
-	at.Restarts++
-	l.adoptAgain()
-}
-
-// adoptAgain forgets what the only scan has sent.
-func (l *Loop) adoptAgain() {
-	l.scans = []*scan{{}}
-	l.rewind()
+	l.beginAgain(l.scans[0])
 }
