@@ -1,7 +1,8 @@
 // Package devstack runs the servers that the pipeline needs inside one process:
 // an embedded Kafka (kfake), an embedded Redis (miniredis) and the simulated
 // feed. It is for the local stack and for tests; no program that runs in
-// production imports it.
+// production imports it. Wire is a network on which the broker's answers get
+// lost, or take their time.
 package devstack
 
 import (

@@ -75,11 +75,10 @@ func work(t *testing.T, s *kafka.Stream) error {
 	return err
 }
 
-func TestEveryPermissionIsNeededAndNamed(t *testing.T) {
-	t.Parallel()
-	const feed = "career-sites"
+// enough are the permissions that the producer of a feed needs, and no more.
+func enough(feed string) []permission {
 	const topic, id = kmsg.ACLResourceTypeTopic, kmsg.ACLResourceTypeTransactionalId
-	all := []permission{
+	return []permission{
 		{id, "feed-producer." + feed, kmsg.ACLOperationWrite},
 		{topic, "sites", kmsg.ACLOperationWrite},
 		{topic, "sites", kmsg.ACLOperationRead},
@@ -90,6 +89,12 @@ func TestEveryPermissionIsNeededAndNamed(t *testing.T) {
 		{topic, "letters", kmsg.ACLOperationWrite},
 		{topic, "letters", kmsg.ACLOperationDescribeConfigs},
 	}
+}
+
+func TestEveryPermissionIsNeededAndNamed(t *testing.T) {
+	t.Parallel()
+	const feed = "career-sites"
+	all := enough(feed)
 	t.Run("all of them are enough", func(t *testing.T) {
 		t.Parallel()
 		if err := work(t, restricted(t, feed, all)); err != nil {

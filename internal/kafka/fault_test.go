@@ -128,14 +128,14 @@ func TestLostAnswersNeverPublishAPageTwice(t *testing.T) {
 				b, wire := lossy(t)
 				session := b.fence(b.stream)
 				b.commit(session, b.stream.Feed, 1)
-				wire.cut(key, n)
+				wire.Cut(key, n)
 				limit := patience
 				if n < 0 {
 					limit = 500 * time.Millisecond // nothing else ends it
 				}
 				err := session.Commit(within(t, limit), b.rows(b.stream.Feed, 3), pages(page(b.stream.Feed, 2)), allow)
-				wire.cut(key, 0)
-				if wire.lost.Load() == 0 {
+				wire.Cut(key, 0)
+				if wire.Lost() == 0 {
 					t.Fatal("no answer got lost")
 				}
 				if n < 0 && err == nil {
@@ -152,9 +152,9 @@ func TestSessionIsSpentAfterAnErrorOfCommit(t *testing.T) {
 	t.Parallel()
 	b, wire := lossy(t)
 	session := b.fence(b.stream)
-	wire.cut(kmsg.EndTxn, -1)
+	wire.Cut(kmsg.EndTxn, -1)
 	first := session.Commit(within(t, 500*time.Millisecond), b.rows(b.stream.Feed, 3), pages(page(b.stream.Feed, 1)), allow)
-	wire.cut(kmsg.EndTxn, 0)
+	wire.Cut(kmsg.EndTxn, 0)
 	if first == nil {
 		t.Fatal("Commit: got nil without an answer, want an error")
 	}
@@ -173,9 +173,9 @@ func TestFenceSurvivesLostAnswers(t *testing.T) {
 			t.Parallel()
 			b, wire := lossy(t)
 			b.commit(b.fence(b.stream), b.stream.Feed, 1)
-			wire.cut(kmsg.InitProducerID, n)
+			wire.Cut(kmsg.InitProducerID, n)
 			session := b.wantProgress(b.stream, 1)
-			if got := wire.lost.Load(); got != int64(n) {
+			if got := wire.Lost(); got != n {
 				t.Fatalf("lost answers: got %d, want %d", got, n)
 			}
 			b.commit(session, b.stream.Feed, 2)
@@ -187,14 +187,14 @@ func TestFenceSurvivesLostAnswers(t *testing.T) {
 func TestFenceReturnsWhenNoAnswerComes(t *testing.T) {
 	t.Parallel()
 	b, wire := lossy(t)
-	wire.cut(kmsg.InitProducerID, -1)
+	wire.Cut(kmsg.InitProducerID, -1)
 	session, err := b.stream.Fence(within(t, 500*time.Millisecond))
 	if err == nil {
 		session.Close()
 		t.Fatal("Fence: got nil without an answer, want an error")
 	}
 	wantIn(t, err, b.stream.TransactionalID())
-	wire.cut(kmsg.InitProducerID, 0)
+	wire.Cut(kmsg.InitProducerID, 0)
 	b.commit(b.fence(b.stream), b.stream.Feed, 1)
 }
 

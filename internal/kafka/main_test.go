@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
+	"github.com/careerstream/careerstream/internal/devstack"
 	"github.com/careerstream/careerstream/internal/kafka"
 	"github.com/careerstream/careerstream/schemas"
 )
@@ -360,4 +361,14 @@ func (b *bundle) eventually(what string, is func() bool) {
 			b.t.Fatalf("%s: not so after %s", what, patience)
 		}
 	}
+}
+
+// lossy starts a broker behind a wire.
+func lossy(t testing.TB) (*bundle, *devstack.Wire) {
+	t.Helper()
+	wire := devstack.NewWire()
+	listen := func(network, address string) (net.Listener, error) {
+		return new(net.ListenConfig).Listen(t.Context(), network, address)
+	}
+	return setupFake(t, kfake.NumBrokers(1), kfake.ListenFn(wire.Listen(listen))), wire
 }

@@ -174,10 +174,10 @@ func TestReadSurvivesLostAnswers(t *testing.T) {
 	b, wire := lossy(t)
 	b.commit(b.fence(b.stream), b.stream.Feed, 1)
 	for _, key := range []kmsg.Key{kmsg.Fetch, kmsg.ListOffsets} {
-		wire.cut(key, 2)
+		wire.Cut(key, 2)
 		b.wantRead(3)
 	}
-	if got := wire.lost.Load(); got != 4 {
+	if got := wire.Lost(); got != 4 {
 		t.Errorf("lost answers: got %d, want 4", got)
 	}
 }

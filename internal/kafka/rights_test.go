@@ -37,18 +37,7 @@ func needs(s *kafka.Stream) []kafka.Need {
 func TestEachMissingRightIsSeenBeforehand(t *testing.T) {
 	t.Parallel()
 	const feed = "career-sites"
-	const topic, id = kmsg.ACLResourceTypeTopic, kmsg.ACLResourceTypeTransactionalId
-	all := []permission{
-		{id, "feed-producer." + feed, kmsg.ACLOperationWrite},
-		{topic, "sites", kmsg.ACLOperationWrite},
-		{topic, "sites", kmsg.ACLOperationRead},
-		{topic, "sites", kmsg.ACLOperationDescribeConfigs},
-		{topic, "progress", kmsg.ACLOperationWrite},
-		{topic, "progress", kmsg.ACLOperationRead},
-		{topic, "progress", kmsg.ACLOperationDescribeConfigs},
-		{topic, "letters", kmsg.ACLOperationWrite},
-		{topic, "letters", kmsg.ACLOperationDescribeConfigs},
-	}
+	all := enough(feed)
 	want := []string{
 		"Describe, Write on the transactional id feed-producer.career-sites",
 		"Write on the topic sites",

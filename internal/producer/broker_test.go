@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/careerstream/careerstream/internal/devstack"
 	"github.com/careerstream/careerstream/internal/kafka"
 	"github.com/careerstream/careerstream/internal/producer"
 	"github.com/careerstream/careerstream/schemas"
@@ -37,7 +38,7 @@ const (
 type broker struct {
 	t      testing.TB
 	fake   *kfake.Cluster
-	wire   *wire
+	wire   *devstack.Wire
 	dial   kgo.Opt
 	stream *kafka.Stream
 }
@@ -46,8 +47,8 @@ type broker struct {
 func startBroker(t testing.TB) *broker {
 	t.Helper()
 	var network kfake.VirtualNetwork
-	b := &broker{t: t, wire: newWire(), dial: kgo.Dialer(network.DialContext)}
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(9092), kfake.ListenFn(b.wire.listen(network.Listen)))
+	b := &broker{t: t, wire: devstack.NewWire(), dial: kgo.Dialer(network.DialContext)}
+	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(9092), kfake.ListenFn(b.wire.Listen(network.Listen)))
 	if err != nil {
 		t.Fatalf("start kfake: %v", err)
 	}

@@ -32,14 +32,14 @@ func TestAFailedCommitKeepsThePageInHand(t *testing.T) {
 		{"the commit is refused", func(s *stage) {
 			s.broker.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.UnknownServerError})
 		}, 2},
-		{"the commit is done and its answer lost once", func(s *stage) { s.broker.wire.cut(kmsg.EndTxn, 1) }, 1},
-		{"the commit is done and every answer lost", func(s *stage) { s.broker.wire.cut(kmsg.EndTxn, -1) }, 2},
-		{"rows are written and every answer lost", func(s *stage) { s.broker.wire.cut(kmsg.Produce, -1) }, 2},
+		{"the commit is done and its answer lost once", func(s *stage) { s.broker.wire.Cut(kmsg.EndTxn, 1) }, 1},
+		{"the commit is done and every answer lost", func(s *stage) { s.broker.wire.Cut(kmsg.EndTxn, -1) }, 2},
+		{"rows are written and every answer lost", func(s *stage) { s.broker.wire.Cut(kmsg.Produce, -1) }, 2},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			onStage(t, simulator.Options{Rows: 12}, func(s *stage) {
-				log := &hookedLog{Log: journal{s.broker.stream}, fenced: func(int) { s.broker.wire.mend() }}
+				log := &hookedLog{Log: journal{s.broker.stream}, fenced: func(int) { s.broker.wire.Mend() }}
 				pager := &hookedPager{next: s.client, after: func(call int) {
 					if call == 2 {
 						test.fault(s)
@@ -84,15 +84,15 @@ func TestBrokersThatStayAwayEndTheRun(t *testing.T) {
 		s.opts.TakeOver, s.opts.Commit = 10*time.Second, 10*time.Second
 		pager := &hookedPager{next: s.client, after: func(call int) {
 			if call == 2 {
-				s.broker.wire.cut(kmsg.EndTxn, -1)
-				s.broker.wire.cut(kmsg.InitProducerID, -1)
+				s.broker.wire.Cut(kmsg.EndTxn, -1)
+				s.broker.wire.Cut(kmsg.InitProducerID, -1)
 			}
 		}}
 		got, err := s.loop(ports{pager: pager}).Sync(s.t.Context())
 		if err == nil || got.Pages != 1 {
 			s.t.Errorf("got %d pages, %v; want one and an error", got.Pages, err)
 		}
-		s.broker.wire.mend()
+		s.broker.wire.Mend()
 		s.wantFree()
 		s.wantBills(2, 0)
 	})

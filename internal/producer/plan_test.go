@@ -148,7 +148,7 @@ func (w *world) strike(f fault, p *process) {
 		w.broker.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: errs[p.draw.IntN(len(errs))]})
 	case unanswered:
 		key := []kmsg.Key{kmsg.EndTxn, kmsg.EndTxn, kmsg.Produce, kmsg.InitProducerID}[p.draw.IntN(4)]
-		w.broker.wire.cut(key, []int{1, 3, 30}[p.draw.IntN(3)])
+		w.broker.wire.Cut(key, []int{1, 3, 30}[p.draw.IntN(3)])
 	case voided:
 		if w.struck[voided] == 1 { // a run is stopped where it happens again
 			w.market.void()

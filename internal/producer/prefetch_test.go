@@ -33,7 +33,7 @@ func onSlowBrokers(t *testing.T, test func(s *stage, d depth)) {
 			onStage(t, simulator.Options{Rows: 120}, func(s *stage) {
 				s.opts.Prefetch = d.prefetch
 				s.inWindows(d.windows)
-				s.broker.wire.slow(kmsg.EndTxn, 200*time.Millisecond)
+				s.broker.wire.Slow(kmsg.EndTxn, 200*time.Millisecond)
 				test(s, d)
 			})
 		})
@@ -118,7 +118,7 @@ func TestPagesThatWaitTogetherShareATransactionThatNamesThem(t *testing.T) {
 
 func TestNoMorePagesAreBoughtAheadThanWereAllowed(t *testing.T) {
 	onSlowBrokers(t, func(s *stage, d depth) {
-		s.broker.wire.slow(kmsg.EndTxn, 5*time.Second)
+		s.broker.wire.Slow(kmsg.EndTxn, 5*time.Second)
 		var committed atomic.Int64
 		var mu sync.Mutex
 		var most int64
@@ -152,13 +152,13 @@ func TestACommitThatFailsWithSeveralPagesInHandLosesNone(t *testing.T) {
 		{"the commit is refused", func(s *stage) {
 			s.broker.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.UnknownServerError})
 		}},
-		{"the commit is done and every answer lost", func(s *stage) { s.broker.wire.cut(kmsg.EndTxn, -1) }},
-		{"rows are written and every answer lost", func(s *stage) { s.broker.wire.cut(kmsg.Produce, -1) }},
+		{"the commit is done and every answer lost", func(s *stage) { s.broker.wire.Cut(kmsg.EndTxn, -1) }},
+		{"rows are written and every answer lost", func(s *stage) { s.broker.wire.Cut(kmsg.Produce, -1) }},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			onSlowBrokers(t, func(s *stage, d depth) {
-				log := &hookedLog{Log: journal{s.broker.stream}, fenced: func(int) { s.broker.wire.mend() }}
+				log := &hookedLog{Log: journal{s.broker.stream}, fenced: func(int) { s.broker.wire.Mend() }}
 				pager := &hookedPager{next: s.client, after: func(call int) {
 					if call == 6 {
 						test.fault(s)
@@ -181,7 +181,7 @@ func TestACommitThatFailsWithSeveralPagesInHandLosesNone(t *testing.T) {
 
 func TestALostLeaseWastesNoMoreThanWhatIsInHand(t *testing.T) {
 	onSlowBrokers(t, func(s *stage, d depth) {
-		s.broker.wire.slow(kmsg.EndTxn, 2*time.Second)
+		s.broker.wire.Slow(kmsg.EndTxn, 2*time.Second)
 		pager := &hookedPager{next: s.client, after: func(call int) {
 			if call == 6 {
 				s.store.Steal("another", time.Minute)
@@ -195,7 +195,7 @@ func TestALostLeaseWastesNoMoreThanWhatIsInHand(t *testing.T) {
 			s.t.Errorf("pages in hand: got %d, want 1 to %d", wasted, d.most())
 		}
 		time.Sleep(time.Minute)
-		s.broker.wire.slow(kmsg.EndTxn, 0)
+		s.broker.wire.Slow(kmsg.EndTxn, 0)
 		next := s.sync()
 		s.wantAll(d)
 		s.wantBills(int(got.Pages+next.Pages)+wasted, wasted)
@@ -216,7 +216,7 @@ func TestALoopThatLostPagesBuysThemAgainAndOwnsUp(t *testing.T) {
 				loop := s.loop(ports{pager: &hookedPager{next: s.client, before: func(call int) {
 					if call == 2 {
 						time.Sleep(time.Second)
-						s.broker.wire.slow(kmsg.EndTxn, 10*time.Second)
+						s.broker.wire.Slow(kmsg.EndTxn, 10*time.Second)
 					}
 				}, after: func(call int) {
 					if call == prefetch+2 {
@@ -229,7 +229,7 @@ func TestALoopThatLostPagesBuysThemAgainAndOwnsUp(t *testing.T) {
 				if least := int64(max(prefetch, 1) * page); before.Dropped < least || before.Dropped > least+page {
 					s.t.Fatalf("in hand: got %d credits, want %d or a page more", before.Dropped, least)
 				}
-				s.broker.wire.slow(kmsg.EndTxn, 0)
+				s.broker.wire.Slow(kmsg.EndTxn, 0)
 				time.Sleep(time.Minute)
 				got, err := loop.Sync(s.t.Context())
 				if err != nil {
@@ -248,7 +248,7 @@ func TestALoopThatLostPagesBuysThemAgainAndOwnsUp(t *testing.T) {
 
 func TestAStopPublishesAllPagesInHand(t *testing.T) {
 	onSlowBrokers(t, func(s *stage, d depth) {
-		s.broker.wire.slow(kmsg.EndTxn, 2*time.Second)
+		s.broker.wire.Slow(kmsg.EndTxn, 2*time.Second)
 		ctx, cancel := context.WithCancelCause(s.t.Context())
 		defer cancel(nil)
 		pager := &hookedPager{next: s.client, after: func(call int) {

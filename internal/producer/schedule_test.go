@@ -30,7 +30,7 @@ func play(t *testing.T, seed uint64, from trouble, m *mutant) (v verdict, proble
 		w.act()
 		w.live.Wait()
 		w.mu.Lock()
-		w.broker.wire.mend()
+		w.broker.wire.Mend()
 		w.mu.Unlock()
 		v = w.judge()
 		w.end()
@@ -63,7 +63,7 @@ func (w *world) quiet(all bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.calm = true
-	w.broker.wire.mend()
+	w.broker.wire.Mend()
 	for _, p := range w.processes {
 		if all || !p.asleep || w.seed%2 == 0 {
 			p.stop()

@@ -121,7 +121,7 @@ func TestAStopGivesUpWaitingForTheBrokers(t *testing.T) {
 		var stopped time.Time
 		log := &hookedLog{Log: journal{s.broker.stream}, gate: func(page int64) {
 			if page == 2 {
-				s.broker.wire.cut(kmsg.EndTxn, -1)
+				s.broker.wire.Cut(kmsg.EndTxn, -1)
 				stopped = time.Now()
 				cancel(errSignal)
 			}
@@ -136,7 +136,7 @@ func TestAStopGivesUpWaitingForTheBrokers(t *testing.T) {
 		if got.Stopped || got.Pages != 1 || got.Dropped != 5*feed.CreditsPerRow {
 			s.t.Errorf("got %+v, want one page, and one whose outcome is unknown", got)
 		}
-		s.broker.wire.mend()
+		s.broker.wire.Mend()
 		// It was committed, only the answers were lost: the next process knows.
 		if next := s.sync(); next.Pages != 1 {
 			s.t.Errorf("pages left: got %d, want 1", next.Pages)

@@ -52,10 +52,10 @@ func TestTheOverlapPublishesWhatChangedAndNothingElse(t *testing.T) {
 		{"with a commit whose outcome is unknown", func(*stage) {}, func(s *stage) {
 			pager := &hookedPager{next: s.client, after: func(call int) {
 				if call == 2 {
-					s.broker.wire.cut(kmsg.EndTxn, -1)
+					s.broker.wire.Cut(kmsg.EndTxn, -1)
 				}
 			}}
-			log := &hookedLog{Log: journal{s.broker.stream}, fenced: func(int) { s.broker.wire.mend() }}
+			log := &hookedLog{Log: journal{s.broker.stream}, fenced: func(int) { s.broker.wire.Mend() }}
 			if _, err := s.loop(ports{pager: pager, log: log}).Sync(s.t.Context()); err != nil {
 				s.t.Fatal(err)
 			}
@@ -154,7 +154,7 @@ func TestTheSameRowOnTwoPagesOfATransactionIsPublishedOnce(t *testing.T) {
 			{Rows: []feed.Row{row("b", "2"), row("a", "1")}, Next: "3", HasMore: true},
 			{Rows: []feed.Row{row("b", "2"), row("b", "1")}},
 		}
-		s.broker.wire.slow(kmsg.EndTxn, time.Second)
+		s.broker.wire.Slow(kmsg.EndTxn, time.Second)
 		calls := 0
 		pager := pagerFunc(func(context.Context, feed.Query) (feed.Page, error) {
 			calls++

@@ -219,9 +219,9 @@ func TestWasteIsExactWithPagesAhead(t *testing.T) {
 
 func TestADeadProcessWithPagesAheadCostsWhatItHadInHand(t *testing.T) {
 	onSlowBrokers(t, func(s *stage, d depth) {
-		s.broker.wire.slow(kmsg.EndTxn, 5*time.Second)
+		s.broker.wire.Slow(kmsg.EndTxn, 5*time.Second)
 		s.dieAfter(6)
-		s.broker.wire.slow(kmsg.EndTxn, 0)
+		s.broker.wire.Slow(kmsg.EndTxn, 0)
 		before := s.feed.Ledger().Pages
 		s.sync()
 		s.wantAll(d)

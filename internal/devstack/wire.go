@@ -1,4 +1,4 @@
-package producer_test
+package devstack
 
 import (
 	"encoding/binary"
@@ -10,46 +10,47 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// wire stands between the broker and its clients. It loses answers: the broker
-// has done what it was asked, the connection breaks before it can say so. Or it
-// holds them up.
-type wire struct {
+// Wire stands between the embedded broker and its clients. It loses answers: the
+// broker has done what it was asked, the connection breaks before it can say so.
+// Or it holds them up. Its methods may be called at any time.
+type Wire struct {
 	mu   sync.Mutex
 	lose map[kmsg.Key]int // how many more answers of a kind get lost; below zero all
 	hold map[kmsg.Key]time.Duration
 	lost int
 }
 
-func newWire() *wire { return &wire{lose: map[kmsg.Key]int{}, hold: map[kmsg.Key]time.Duration{}} }
+// NewWire returns a wire that passes everything on.
+func NewWire() *Wire { return &Wire{lose: map[kmsg.Key]int{}, hold: map[kmsg.Key]time.Duration{}} }
 
-// slow holds up all answers of a kind from now on.
-func (w *wire) slow(key kmsg.Key, by time.Duration) {
+// Slow holds up all answers of a kind from now on; zero ends it.
+func (w *Wire) Slow(key kmsg.Key, by time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.hold[key] = by
 }
 
-func (w *wire) holds(key kmsg.Key) time.Duration {
+func (w *Wire) holds(key kmsg.Key) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.hold[key]
 }
 
-// cut loses the next n answers of a kind; n below zero means all of them.
-func (w *wire) cut(key kmsg.Key, n int) {
+// Cut loses the next n answers of a kind; n below zero means all of them.
+func (w *Wire) Cut(key kmsg.Key, n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.lose[key] = n
 }
 
-// mend loses nothing any more.
-func (w *wire) mend() {
+// Mend loses nothing any more.
+func (w *Wire) Mend() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	clear(w.lose)
 }
 
-func (w *wire) takes(key kmsg.Key) bool {
+func (w *Wire) takes(key kmsg.Key) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.lose[key] == 0 {
@@ -60,8 +61,15 @@ func (w *wire) takes(key kmsg.Key) bool {
 	return true
 }
 
-// listen returns a kfake.ListenFn on top of another one.
-func (w *wire) listen(next func(network, address string) (net.Listener, error)) func(network, address string) (net.Listener, error) {
+// Lost is how many answers got lost.
+func (w *Wire) Lost() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lost
+}
+
+// Listen returns a function for kfake.ListenFn on top of another one.
+func (w *Wire) Listen(next func(network, address string) (net.Listener, error)) func(network, address string) (net.Listener, error) {
 	return func(network, address string) (net.Listener, error) {
 		listener, err := next(network, address)
 		return wireListener{listener, w}, err
@@ -70,7 +78,7 @@ func (w *wire) listen(next func(network, address string) (net.Listener, error)) 
 
 type wireListener struct {
 	net.Listener
-	wire *wire
+	wire *Wire
 }
 
 func (l wireListener) Accept() (net.Conn, error) {
@@ -85,7 +93,7 @@ func (l wireListener) Accept() (net.Conn, error) {
 // come in to know what each answer is an answer to.
 type wireConn struct {
 	net.Conn
-	wire *wire
+	wire *Wire
 
 	header []byte // of the request that is being read: size, key, version, correlation id
 	body   int    // bytes of it that are still to come
@@ -106,7 +114,7 @@ func (c *wireConn) Read(p []byte) (int, error) {
 		c.header, read = append(c.header, read[:take]...), read[take:]
 		if len(c.header) == 12 {
 			c.mu.Lock()
-			c.keys[binary.BigEndian.Uint32(c.header[8:])] = kmsg.Key(binary.BigEndian.Uint16(c.header[4:]))
+			c.keys[binary.BigEndian.Uint32(c.header[8:])] = kmsg.Key(binary.BigEndian.Uint16(c.header[4:])) //nolint:gosec // keys are small numbers
 			c.mu.Unlock()
 			c.body = int(binary.BigEndian.Uint32(c.header)) - 8
 			c.header = c.header[:0]
