@@ -164,6 +164,19 @@ type Spent struct {
 	Month int64  `json:"month,omitempty"`
 }
 
+// On returns s as of now, which is UTC: a day or a month that is over counts no
+// more.
+func (s Spent) On(now time.Time) Spent {
+	date := now.Format(time.DateOnly)
+	if s.Date != date {
+		if len(s.Date) < 7 || s.Date[:7] != date[:7] {
+			s.Month = 0
+		}
+		s.Date, s.Day = date, 0
+	}
+	return s
+}
+
 // Purchase is what one request for a page cost.
 type Purchase struct {
 	ID      string `json:"id"`

@@ -209,3 +209,25 @@ func FuzzDecodeProgress(f *testing.F) {
 		}
 	})
 }
+
+func TestADayThatIsOverCountsNoMoreAndAMonthLikewise(t *testing.T) {
+	t.Parallel()
+	at := schemas.Spent{Date: "2026-03-30", Day: 5, Month: 50}
+	for now, want := range map[string]schemas.Spent{
+		"2026-03-30": at,
+		"2026-03-31": {Date: "2026-03-31", Month: 50},
+		"2026-04-01": {Date: "2026-04-01"},
+		"2027-03-30": {Date: "2027-03-30"},
+	} {
+		day, err := time.Parse(time.DateOnly, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := at.On(day.Add(23 * time.Hour)); got != want {
+			t.Errorf("on %s: got %+v, want %+v", now, got, want)
+		}
+	}
+	if got := (schemas.Spent{}).On(time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)); got != (schemas.Spent{Date: "2026-03-04"}) {
+		t.Errorf("nothing spent: got %+v", got)
+	}
+}

@@ -14,17 +14,6 @@ import (
 	"github.com/careerstream/careerstream/internal/retry"
 )
 
-// nothing selects no row, so that the answer costs nothing: no company was
-// discovered before 1970, and none will be updated after 2999.
-func nothing() feed.Query {
-	epoch := time.Unix(0, 0).UTC()
-	return feed.Query{
-		Filters:      feed.Filters{DiscoveredBefore: &epoch},
-		UpdatedAfter: time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC),
-		BatchSize:    1,
-	}
-}
-
 // feed asks the feed for nothing, which shows whether it would sell.
 func (k *checkup) feed(ctx context.Context) []finding {
 	config := k.c.Feed
@@ -36,7 +25,7 @@ func (k *checkup) feed(ctx context.Context) []finding {
 		return one(fail, err.Error(), "check JOBO_BASE_URL and JOBO_API_KEY")
 	}
 	defer client.Close()
-	page, err := client.Page(ctx, nothing())
+	page, err := client.Page(ctx, feed.Nothing())
 	if err != nil {
 		return refusal(err)
 	}

@@ -75,10 +75,7 @@ func eviction(d checkpoint.Diagnosis) finding {
 
 // budgets shows what may be spent and what is.
 func (k *checkup) budgets(ctx context.Context) []finding {
-	b := k.c.Budget
-	if b == (Budget{}) {
-		b.PerRun, b.PerDay, b.PerMonth = -1, -1, -1
-	}
+	b := k.c.Budget.limits()
 	var set []string
 	for _, limit := range []struct {
 		per     string

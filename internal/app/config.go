@@ -58,6 +58,14 @@ type Budget struct {
 	MinBalance, WarnBalance int64
 }
 
+// limits is b, where the zero Budget, which sets no limit, says so in its members.
+func (b Budget) limits() Budget {
+	if b == (Budget{}) {
+		b.PerRun, b.PerDay, b.PerMonth, b.WarnBalance = unlimited, unlimited, unlimited, unlimited
+	}
+	return b
+}
+
 // Topics names the topics and says how missing ones are created.
 type Topics struct {
 	CareerSites, Progress, DeadLetters string

@@ -43,22 +43,12 @@ func rowPrice(b Budget, at schemas.Progress) int64 {
 // bought is how many rows a run has paid for.
 func bought(at schemas.Progress) int64 { return at.Rows + at.Unchanged + at.DeadLetters }
 
-// hasBackfill reports whether a backfill is among the runs that at remembers.
-func hasBackfill(at schemas.Progress) bool {
-	for _, run := range at.History {
-		if run.Mode == schemas.Backfill {
-			return true
-		}
-	}
-	return false
-}
-
 // estimateBackfill is for a backfill from its start. at is what is known of the
 // stream, records how many the career-sites topic holds at the most.
 func estimateBackfill(at schemas.Progress, records int64) estimate {
-	rows := producer.BackfillRows(at, records)
+	rows, known := producer.BackfillRows(at)
 	switch {
-	case hasBackfill(at):
+	case known:
 		return estimate{rows, unknown, fmt.Sprintf("the last backfill bought %d rows", rows)}
 	case at.Watermark.IsZero() || records <= 0:
 		// What the topic holds is what an unfinished backfill has brought so far, or

@@ -100,14 +100,14 @@ func expected(l *lines, c Producer, e estimate, price int64) {
 	switch {
 	case rows < 0:
 		l.add("rows", "not known: %s", e.basis)
-		l.add("cost", "each 1,000 rows cost %s", priced(1000*price))
+		l.add("cost", "each 1,000 rows cost %s", feed.Price(1000*price))
 		rows = 1000
 	case e.rows < 0:
 		l.add("rows", "at most %d, on %d pages: %s", rows, pagesOf(rows, c.BatchSize), e.basis)
-		l.add("cost", "at most %s", priced(rows*price))
+		l.add("cost", "at most %s", feed.Price(rows*price))
 	default:
 		l.add("rows", "about %d, on %d pages: %s", rows, pagesOf(rows, c.BatchSize), e.basis)
-		l.add("cost", "about %s", priced(rows*price))
+		l.add("cost", "about %s", feed.Price(rows*price))
 	}
 	least, tight := shortest(pagesOf(rows, c.BatchSize), c.Limits)
 	switch {

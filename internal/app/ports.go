@@ -75,12 +75,9 @@ func published(r *kgo.Record) producer.Published {
 	return p
 }
 
-// options are the budget as the loop wants to see it. The zero Budget sets no
-// limit.
+// options are the budget as the loop wants to see it.
 func (b Budget) options() producer.Budget {
-	if b == (Budget{}) {
-		return producer.Budget{}
-	}
+	b = b.limits()
 	bound := func(credits int64) *int64 {
 		if credits < 0 {
 			return nil

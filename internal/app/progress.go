@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/careerstream/careerstream/internal/feed"
 )
 
 // Tick is how far a run is.
@@ -159,7 +161,7 @@ func (t Tick) line(rate float64) string {
 	if t.Waiting != "" {
 		parts = append(parts, "waiting for "+t.Waiting)
 	}
-	parts = append(parts, fmt.Sprintf("%d pages", t.Pages), fmt.Sprintf("%d credits (USD %.2f)", t.Credits, float64(t.Credits)/1000))
+	parts = append(parts, fmt.Sprintf("%d pages", t.Pages), feed.Price(t.Credits))
 	if t.Balance >= 0 {
 		parts = append(parts, fmt.Sprintf("balance %d", t.Balance))
 	}

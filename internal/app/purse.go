@@ -1,7 +1,6 @@
 package app
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/careerstream/careerstream/schemas"
@@ -53,10 +52,8 @@ func (p purse) spendable() int64 {
 // the two the higher one counts, as it does in a reservation: Redis may have lost
 // its counters.
 func (f facts) purse(b Budget, at schemas.Progress) purse {
-	if b == (Budget{}) {
-		b.PerRun, b.PerDay, b.PerMonth = unlimited, unlimited, unlimited
-	}
-	own := spentOn(at.Spent, f.at)
+	b = b.limits()
+	own := at.Spent.On(f.at)
 	run := allowance{name: "run", setting: "CREDITS_MAX_PER_RUN", limit: b.PerRun, spent: at.Credits}
 	day := allowance{name: "day", setting: "CREDITS_MAX_PER_DAY", limit: b.PerDay, spent: own.Day}
 	month := allowance{name: "month", setting: "CREDITS_MAX_PER_MONTH", limit: b.PerMonth, spent: own.Month}
@@ -106,21 +103,4 @@ func (f facts) settled(at schemas.Progress) settlement {
 		}
 	}
 	return s
-}
-
-// spentOn is s as of now: a day or a month that is over counts no more.
-func spentOn(s schemas.Spent, now time.Time) schemas.Spent {
-	at, err := time.Parse(time.DateOnly, s.Date)
-	if err != nil || at.Year() != now.Year() || at.Month() != now.Month() {
-		return schemas.Spent{}
-	}
-	if at.Day() != now.Day() {
-		s.Day = 0
-	}
-	return s
-}
-
-// priced renders credits for people; 1,000 are one US dollar.
-func priced(credits int64) string {
-	return fmt.Sprintf("%d credits (USD %.2f)", credits, float64(credits)/1000)
 }

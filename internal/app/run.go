@@ -218,8 +218,8 @@ func (p *parts) tick(pacer *pacer) Tick {
 		Mode: string(at.Mode), Phase: string(at.Phase), Pages: at.Pages, Rows: at.Rows, Unchanged: at.Unchanged,
 		Credits: at.Credits, Balance: v.Balance,
 	}
-	if at.Mode == schemas.Backfill && producer.BackfillRows(at, 0) > 0 {
-		t.Expected = producer.BackfillRows(at, 0)
+	if at.Mode == schemas.Backfill {
+		t.Expected, _ = producer.BackfillRows(at)
 	}
 	if pacer.waits() {
 		t.Waiting = "the request limit of the feed"

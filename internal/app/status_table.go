@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/careerstream/careerstream/internal/feed"
 	"github.com/careerstream/careerstream/schemas"
 )
 
@@ -87,7 +88,7 @@ func (r StatusReport) moneyLines(l *lines) {
 	if m.Balance == nil {
 		l.add("wallet", "not known, a row costs %d credits", m.CreditsPerRow)
 	} else {
-		l.add("wallet", "%s at %s, a row costs %d", priced(*m.Balance), stamp(m.BalanceAt), m.CreditsPerRow)
+		l.add("wallet", "%s at %s, a row costs %d", feed.Price(*m.Balance), stamp(m.BalanceAt), m.CreditsPerRow)
 	}
 	for _, b := range m.Budgets {
 		limit := "no limit"
@@ -101,7 +102,7 @@ func (r StatusReport) moneyLines(l *lines) {
 	}
 	w := m.Waste
 	l.add("waste", "%s: crash %d, unknown outcome %d, cursor restart %d, fenced %d, overlap %d",
-		priced(w.Total), w.Crash, w.UnknownOutcome, w.CursorRestart, w.Fenced, w.Overlap)
+		feed.Price(w.Total), w.Crash, w.UnknownOutcome, w.CursorRestart, w.Fenced, w.Overlap)
 }
 
 func (r StatusReport) historyLines(l *lines) {
@@ -115,7 +116,7 @@ func (r StatusReport) historyLines(l *lines) {
 
 // String is the scan's counts.
 func (s ScanStatus) String() string {
-	return fmt.Sprintf("%d pages, %d rows, %d unchanged, %s", s.Pages, s.Rows, s.Unchanged, priced(s.Credits))
+	return fmt.Sprintf("%d pages, %d rows, %d unchanged, %s", s.Pages, s.Rows, s.Unchanged, feed.Price(s.Credits))
 }
 
 // String is who holds the lease.
@@ -202,7 +203,7 @@ func describeRun(at schemas.Progress) string {
 	case at.Phase == schemas.Done:
 		return fmt.Sprintf("%s %s, done, %s", at.Mode, at.RunID, describeMark(at.Watermark))
 	}
-	return fmt.Sprintf("%s %s, paging, at page %d (%d rows, %s), %s", at.Mode, at.RunID, at.Pages, at.Rows, priced(at.Credits), describeMark(at.Watermark))
+	return fmt.Sprintf("%s %s, paging, at page %d (%d rows, %s), %s", at.Mode, at.RunID, at.Pages, at.Rows, feed.Price(at.Credits), describeMark(at.Watermark))
 }
 
 func describeMark(at time.Time) string {

@@ -3,6 +3,7 @@ package feed
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"time"
 
 	"github.com/careerstream/careerstream/schemas"
@@ -13,6 +14,11 @@ const Unknown int64 = -1
 
 // CreditsPerRow is the feed's price of a row; 1,000 credits are one US dollar.
 const CreditsPerRow = 50
+
+// Price renders credits for people, with what they are in dollars.
+func Price(credits int64) string {
+	return fmt.Sprintf("%d credits (USD %.2f)", credits, float64(credits)/1000)
+}
 
 // MaxBatchSize is the most rows that the feed puts on a page.
 const MaxBatchSize = 50
@@ -44,6 +50,18 @@ type Query struct {
 	// it, so a page may have that many rows whatever is asked for now. Zero
 	// means BatchSize.
 	ScanBatchSize int
+}
+
+// Nothing is a query that selects no company, so that its answer is free: none was
+// discovered before 1970, and none will have been updated after 2999. It is for
+// the sake of what comes with an answer: the balance, the time, whether the key
+// is taken.
+func Nothing() Query {
+	epoch := time.Unix(0, 0).UTC()
+	return Query{
+		Filters:      Filters{DiscoveredBefore: &epoch},
+		UpdatedAfter: time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC), BatchSize: 1,
+	}
 }
 
 // Row is one element of a page.

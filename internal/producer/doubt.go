@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/careerstream/careerstream/internal/checkpoint"
+	"github.com/careerstream/careerstream/internal/feed"
 	"github.com/careerstream/careerstream/schemas"
 )
 
@@ -101,7 +102,7 @@ func (m *money) reckon(gap int64) {
 			m.resolved = append(m.resolved, schemas.Purchase{ID: d.id, Credits: cost})
 		}
 		if cost > 0 {
-			m.logger.Warn("credits were spent for nothing", zap.String("reason", d.reason), zap.String("cost", price(cost)))
+			m.logger.Warn("credits were spent for nothing", zap.String("reason", d.reason), zap.String("cost", feed.Price(cost)))
 		}
 	}
 	m.doubts, m.redisLost = nil, false

@@ -308,7 +308,7 @@ func (e *epoch) restart(s *scan) error {
 	}
 	e.logger.Warn("the feed voided the cursor: the scan begins again, and what it had bought is bought again",
 		zap.String("run_id", at.RunID), zap.Int("window", at.Window), zap.Int64("pages", at.Pages),
-		zap.String("cost", price(at.Credits)), zap.Time("cursor_issued_at", at.CursorIssuedAt), zap.Error(s.voided))
+		zap.String("cost", feed.Price(at.Credits)), zap.Time("cursor_issued_at", at.CursorIssuedAt), zap.Error(s.voided))
 	e.beginAgain(s)
 	return e.remember(e.work)
 }

@@ -40,11 +40,11 @@ func (w Way) String() string {
 	case w.Cost != "":
 		cost = w.Cost
 	case w.Rows < 0 && w.Credits > 0:
-		cost = "costs what changed since, at the feed's price for each row: at most about " + price(w.Credits)
+		cost = "costs what changed since, at the feed's price for each row: at most about " + feed.Price(w.Credits)
 	case w.Rows < 0:
 		cost = "costs what changed since, at the feed's price for each row"
 	case w.Rows > 0:
-		cost = fmt.Sprintf("about %d rows, %s", w.Rows, price(w.Credits))
+		cost = fmt.Sprintf("about %d rows, %s", w.Rows, feed.Price(w.Credits))
 	}
 	text := w.What + ": " + cost
 	if w.Command != "" {
@@ -98,11 +98,11 @@ func (e *PausedError) Paused() string {
 	case Wallet:
 		balance := "less than a row costs"
 		if e.Balance != feed.Unknown {
-			balance = price(e.Balance)
+			balance = feed.Price(e.Balance)
 		}
 		return fmt.Sprintf("the wallet holds %s, a row costs %d", balance, e.Price)
 	case checkpoint.BoundBalance:
-		return fmt.Sprintf("the wallet holds %s and CREDITS_MIN_BALANCE=%d has to stay in it", price(max(e.Balance, 0)), e.Limit)
+		return fmt.Sprintf("the wallet holds %s and CREDITS_MIN_BALANCE=%d has to stay in it", feed.Price(max(e.Balance, 0)), e.Limit)
 	default:
 		return fmt.Sprintf("%s=%d is used up: %d credits are spent or reserved, a row costs %d", e.setting(), e.Limit, e.Spent, e.Price)
 	}
@@ -187,7 +187,7 @@ func (e *VoidedError) Error() string {
 		way = wayWatermark(e.Watermark, "begin again at the watermark, which loses nothing")
 	}
 	return fmt.Sprintf("the feed voids the cursor of run %s again, after its scan was begun anew once: it has spent %s; stopped before buying the same rows a third time; tell the vendor if the feed keeps doing that: %v\n  - %s",
-		e.RunID, price(e.Credits), e.Err, way)
+		e.RunID, feed.Price(e.Credits), e.Err, way)
 }
 
 // Unwrap returns the feed's answer.

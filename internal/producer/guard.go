@@ -9,6 +9,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"go.uber.org/zap"
 
+	"github.com/careerstream/careerstream/internal/feed"
 	"github.com/careerstream/careerstream/internal/retry"
 	"github.com/careerstream/careerstream/schemas"
 )
@@ -49,7 +50,7 @@ func (l *Loop) guard(ctx context.Context, copied copied, newest schemas.Progress
 			wayKeep(newest, "use the new filters from now on: companies that only they select come when they change next"),
 			Way{
 				What: "leave this stream as it is, and give the new selection one of its own", Command: "FEED_NAME=another-name producer sync",
-				Cost: fmt.Sprintf("a backfill of all that it selects, %s a row", price(l.money.price)),
+				Cost: fmt.Sprintf("a backfill of all that it selects, %s a row", feed.Price(l.money.price)),
 			})
 	}
 	return l.guardTopic(ctx, newest)
@@ -112,13 +113,14 @@ func (l *Loop) refuseLost(ctx context.Context, copied copied, evidence string) e
 // refuse makes the error that ends the loop before anything more is bought. The
 // last way is always to buy everything again.
 func (l *Loop) refuse(ctx context.Context, at schemas.Progress, found string, ways ...Way) error {
-	rows := int64(unlimited)
-	if size, err := l.log.Size(ctx); err == nil {
-		rows = BackfillRows(at, size)
-	}
 	what := "buy everything again"
-	if len(at.History) == 0 {
+	rows, known := BackfillRows(at)
+	if !known {
 		what += " (no backfill is known to have reached its end: at least what the topic has)"
+		size, err := l.log.Size(ctx)
+		if rows = size; err != nil {
+			rows = unlimited
+		}
 	}
 	again := Way{What: what, Command: "producer state reset --backfill --yes", Rows: rows, Credits: rows * l.money.price}
 	ways = slices.DeleteFunc(append(ways, again), func(w Way) bool { return w.What == "" })
@@ -130,16 +132,16 @@ func (l *Loop) refuse(ctx context.Context, at schemas.Progress, found string, wa
 	return retry.Permanent(&RefusedError{Found: found, Ways: ways, Bought: l.result.Pages > 0 || l.result.Dropped > 0})
 }
 
-// BackfillRows is how many rows a backfill is expected to buy: as many as the
-// last one, or else as the career-sites topic has records, which may be too
-// many.
-func BackfillRows(at schemas.Progress, records int64) int64 {
-	for i := len(at.History) - 1; i >= 0; i-- {
-		if run := at.History[i]; run.Mode == schemas.Backfill {
-			return run.Rows + run.Unchanged + run.DeadLetters
+// BackfillRows is how many rows the last backfill bought, which is how many
+// another one is expected to. False means that none is known to have reached its
+// end.
+func BackfillRows(at schemas.Progress) (rows int64, known bool) {
+	for _, run := range slices.Backward(at.History) {
+		if run.Mode == schemas.Backfill {
+			return run.Rows + run.Unchanged + run.DeadLetters, true
 		}
 	}
-	return records
+	return 0, false
 }
 
 func free(what, command string) Way { return Way{What: what, Command: command} }

@@ -89,25 +89,13 @@ func (m *money) ask(at schemas.Progress, rows int, settled bool) checkpoint.Ask 
 		RunMax: limit(m.budget.PerRun), DayMax: limit(m.budget.PerDay), MonthMax: limit(m.budget.PerMonth),
 		MinBalance: m.budget.MinBalance, Balance: feed.Unknown, At: now, RunSpent: max(at.Credits-twice, 0), Settle: settle,
 	}
-	spent := spentAt(at.Spent, now)
+	spent := at.Spent.On(now)
 	ask.DaySpent, ask.MonthSpent = max(spent.Day-twice, 0), max(spent.Month-twice, 0)
 	if m.known {
 		ask.Balance, ask.Reported = m.wallet, m.fresh && settled && len(settle) > 0
 		m.fresh = m.fresh && !ask.Reported
 	}
 	return ask
-}
-
-// spentAt is s as of now: a day or a month that is over counts no more.
-func spentAt(s schemas.Spent, now time.Time) schemas.Spent {
-	date := now.Format(time.DateOnly)
-	if s.Date != date {
-		if len(s.Date) < 7 || s.Date[:7] != date[:7] {
-			s.Month = 0
-		}
-		s.Date, s.Day = date, 0
-	}
-	return s
 }
 
 // noticed takes note of what an order did in Redis, and of what it left open.
@@ -181,7 +169,7 @@ func (m *money) enter(g *group, rest []*purchase) {
 	next.Waste.UnknownOutcome += m.pending.UnknownOutcome
 	next.Waste.Fenced += m.pending.Fenced
 	next.CreditsPerRow = m.price
-	next.Spent = spentAt(next.Spent, now)
+	next.Spent = next.Spent.On(now)
 	spent := m.pending.Total()
 	next.Purchases = slices.Concat(m.asked, m.unsettled, m.resolved)
 	for _, p := range g.pages {
@@ -280,9 +268,4 @@ func dailyPace(at schemas.Progress, now time.Time) float64 {
 		return 0
 	}
 	return float64(spent) / max(days, 1)
-}
-
-// price renders credits for people.
-func price(credits int64) string {
-	return fmt.Sprintf("%d credits (USD %.2f)", credits, float64(credits)/1000)
 }

@@ -144,7 +144,7 @@ func (o *order) probe(buy, work context.Context, grant checkpoint.Grant) error {
 	if grant.Rows > 0 {
 		returned = []schemas.Purchase{{ID: o.ask.ID}}
 	}
-	page, err := o.pager.Page(buy, nothing())
+	page, err := o.pager.Page(buy, feed.Nothing())
 	balance := page.Balance
 	var payment *feed.PaymentError
 	if errors.As(err, &payment) {
@@ -157,16 +157,6 @@ func (o *order) probe(buy, work context.Context, grant checkpoint.Grant) error {
 		err = failed
 	}
 	return err
-}
-
-// nothing is a query that selects no company: none was discovered before the
-// first one could be, or will have been updated by then.
-func nothing() feed.Query {
-	before := time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
-	return feed.Query{
-		Filters:      feed.Filters{DiscoveredBefore: &before},
-		UpdatedAfter: time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC), BatchSize: 1,
-	}
 }
 
 // buy makes the request that grant allows and says in out what came of it. It

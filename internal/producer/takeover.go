@@ -206,6 +206,6 @@ func (l *Loop) expire() {
 		return
 	}
 	l.logger.Warn("the cursor is too old: the scan begins again where the run began, and what it had bought is bought again",
-		zap.String("run_id", at.RunID), zap.Time("cursor_issued_at", at.CursorIssuedAt), zap.String("cost", price(at.Credits)))
+		zap.String("run_id", at.RunID), zap.Time("cursor_issued_at", at.CursorIssuedAt), zap.String("cost", feed.Price(at.Credits)))
 	l.beginAgain(l.scans[0])
 }
