@@ -30,7 +30,7 @@ func TestServiceBackfillsAndThenSyncsAgainAndAgain(t *testing.T) {
 		t.Error("the service waits and does not say until when")
 	}
 	s.shows("/livez", "ok")
-	s.shows("/readyz?verbose", `"ready": true`, "waiting")
+	s.comesToShow("/readyz?verbose", `"ready": true`, "waiting") // the next run may have begun
 	s.shows("/metrics", "jobo_producer_credits_spent_total 1", `jobo_producer_waste_credits{reason="crash"} 0`, "jobo_producer_leader 1",
 		"jobo_producer_paused 0", "# HELP jobo_producer_pages_committed_total", "jobo_producer_kafka_")
 	s.stop()

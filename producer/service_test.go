@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -100,6 +101,20 @@ func (s *service) shows(path string, words ...string) {
 		if !strings.Contains(body, word) {
 			s.t.Errorf("%s lacks %q:\n%s", path, word, body)
 		}
+	}
+}
+
+// comesToShow waits until a path answers 200 with all the words, for a service
+// that is in between two things it does.
+func (s *service) comesToShow(path string, words ...string) {
+	s.t.Helper()
+	shown := until(s.t, path+" to show "+strings.Join(words, ", "), func() bool {
+		code, body := s.get(path)
+		lacks := func(word string) bool { return !strings.Contains(body, word) }
+		return code == http.StatusOK && !slices.ContainsFunc(words, lacks)
+	}, s.process)
+	if !shown {
+		s.t.Fatalf("the service ended with %d before %s showed %q:\n%s", s.wait(), path, words, s.stderr.String())
 	}
 }
 
