@@ -1,7 +1,7 @@
 // Package schemas is the public contract of the topics: what a record's key,
 // value and headers are, for programs that consume them.
 //
-// Three topics are written by the producer:
+// The producer writes three topics:
 //
 //   - career sites (default jobo.career-sites.v1, compacted): one record for
 //     each version of a company's career site. The key is the company id in
@@ -16,7 +16,19 @@
 //   - dead letters (default jobo.dead-letters.v1): rows that could not be
 //     published, with the reason in their headers.
 //
-// All three are written in Kafka transactions: read them with
+// The enricher reads two topics and writes one more:
+//
+//   - company requests (default jobo.company-requests.v1): whoever wants the
+//     profile of a company writes a CompanyRequest here, keyed by its id.
+//   - companies (default jobo.companies.v1, compacted): the full profile of each
+//     company that was selected or asked for, keyed by its id, byte for byte as
+//     the API sent it. A company that is gone keeps its last profile.
+//
+// What could not be fetched goes to the dead letters, and companies that have
+// to wait for another try to topics of the enricher's own, named after
+// jobo.company-retries.v1, which are not part of this contract.
+//
+// All of them are written in Kafka transactions: read them with
 // isolation.level=read_committed, or rows of aborted pages show up as
 // duplicates.
 package schemas
@@ -27,4 +39,7 @@ const (
 	CareerSitesTopic = "jobo.career-sites.v1"
 	ProgressTopic    = "jobo.career-sites.progress.v1"
 	DeadLettersTopic = "jobo.dead-letters.v1"
+	CompaniesTopic   = "jobo.companies.v1"
+	RequestsTopic    = "jobo.company-requests.v1"
+	RetriesTopic     = "jobo.company-retries.v1"
 )
