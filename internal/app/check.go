@@ -10,6 +10,7 @@ import (
 
 	"github.com/careerstream/careerstream/internal/checkpoint"
 	"github.com/careerstream/careerstream/internal/kafka"
+	"github.com/careerstream/careerstream/internal/secret"
 )
 
 // itemTimeout bounds each item of Check. clientTimeout is what the clients within
@@ -41,12 +42,28 @@ type item struct {
 	look func(ctx context.Context) []finding
 }
 
-// checkup is one call of Check: what earlier items found and later ones need.
-type checkup struct {
-	c       Producer
+// servers are what both programs need, and what earlier items of a check found of
+// them that later ones look at.
+type servers struct {
+	program string // whose verbs mend what is wrong
+	config  kafka.Config
+	create  bool // TOPICS_CREATE
+	// redisURL is where Redis is, name what the keys are named after, losses what
+	// becomes of them.
+	redisURL secret.String
+	name     string
+	losses   losses
+
 	cluster *kafka.Cluster    // nil until it was reached
 	store   *checkpoint.Redis // likewise
-	skew    *time.Duration    // how far our clock is ahead of the feed's, nil if the feed did not tell
+	skew    *time.Duration    // how far our clock is ahead of the API's, nil if that did not tell
+}
+
+// checkup is one call of Check.
+type checkup struct {
+	servers
+
+	c Producer
 }
 
 // Check looks at everything that the producer depends on and prints a line for
@@ -54,10 +71,17 @@ type checkup struct {
 // It buys nothing, writes nothing and disturbs no producer that is at work. It
 // returns an error if something failed, after it has looked at everything.
 func Check(ctx context.Context, c Producer, out io.Writer) error {
-	k := &checkup{c: c}
+	k := &checkup{c: c, servers: servers{
+		program: "producer", config: c.Kafka, create: c.Topics.Create, redisURL: c.RedisURL, name: c.FeedName, losses: ofProducer(),
+	}}
 	defer k.close()
+	return look(ctx, k.items(), out)
+}
+
+// look looks at all items and prints what it finds. It returns an error if one of
+// them failed.
+func look(ctx context.Context, items []item, out io.Writer) error {
 	var broken []string
-	items := k.items()
 	width := 0
 	for _, i := range items {
 		width = max(width, len(i.name))
@@ -81,7 +105,7 @@ func Check(ctx context.Context, c Producer, out io.Writer) error {
 	return nil
 }
 
-func (k *checkup) close() {
+func (k *servers) close() {
 	if k.cluster != nil {
 		k.cluster.Close()
 	}

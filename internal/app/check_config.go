@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/careerstream/careerstream/internal/feed"
+	"github.com/careerstream/careerstream/internal/kafka"
 )
 
 // configuration shows what the program would work with, secrets left out.
@@ -21,7 +22,7 @@ func (k *checkup) configuration(context.Context) []finding {
 		fmt.Sprintf("stream %s from %s", c.FeedName, k.baseURL()),
 		fmt.Sprintf("filters %s", filters),
 		fmt.Sprintf("pages of %d", c.BatchSize),
-		"kafka " + k.describeKafka(),
+		"kafka " + describeKafka(c.Kafka),
 		"redis " + redisAddress(c.RedisURL.Reveal()),
 	}
 	text := strings.Join(parts, "; ")
@@ -33,8 +34,7 @@ func (k *checkup) configuration(context.Context) []finding {
 
 func (k *checkup) baseURL() string { return cmp.Or(k.c.Feed.BaseURL, feed.DefaultBaseURL) }
 
-func (k *checkup) describeKafka() string {
-	c := k.c.Kafka
+func describeKafka(c kafka.Config) string {
 	text := strings.Join(c.Brokers, ",")
 	if c.Mechanism != "" {
 		text += " as " + c.Username + " with " + c.Mechanism

@@ -30,9 +30,7 @@ func (k *checkup) feed(ctx context.Context) []finding {
 		return refusal(err)
 	}
 	if !page.ServedAt.IsZero() {
-		// The header was written while we waited, and has whole seconds: it is half
-		// a second late on average.
-		skew := time.Since(page.ServedAt) - page.Took/2 - time.Second/2
+		skew := skewAt(page.ServedAt, page.Took)
 		k.skew = &skew
 	}
 	if len(page.Rows) > 0 {
@@ -43,6 +41,13 @@ func (k *checkup) feed(ctx context.Context) []finding {
 		balance = fmt.Sprintf("the wallet holds %d credits", page.Balance)
 	}
 	return one(okay, "it takes the key; "+balance+"; this request cost nothing", "")
+}
+
+// skewAt is how far our clock is ahead of one that said it is at, in an answer that
+// took so long and has just come. It was written while we waited, and has whole
+// seconds: it is half a second late on average.
+func skewAt(at time.Time, took time.Duration) time.Duration {
+	return time.Since(at) - took/2 - time.Second/2
 }
 
 // refusal explains why the feed gave no page.
@@ -121,13 +126,19 @@ const (
 // clock compares our clock with the feed's. A run counts from the earlier of the
 // two, so that nothing is missed.
 func (k *checkup) clock(context.Context) []finding {
+	return k.skewOf("the feed", "the days and months of the budgets turn too early", "each run buys again what changed in that time")
+}
+
+// skewOf judges how far our clock is from that of whoever was asked, whose name and
+// consequences come in words.
+func (k *servers) skewOf(whose, ahead, behind string) []finding {
 	if k.skew == nil {
-		return one(skip, "the feed did not say what time it is", "")
+		return one(skip, whose+" did not say what time it is", "")
 	}
 	skew := *k.skew
-	text := fmt.Sprintf("it is %s ahead of the feed's: the days and months of the budgets turn too early", skew.Round(time.Second))
+	text := fmt.Sprintf("it is %s ahead of %s's: %s", skew.Round(time.Second), whose, ahead)
 	if skew < 0 {
-		text = fmt.Sprintf("it is %s behind the feed's: each run buys again what changed in that time", (-skew).Round(time.Second))
+		text = fmt.Sprintf("it is %s behind %s's: %s", (-skew).Round(time.Second), whose, behind)
 	}
 	fix := "synchronise this machine's clock (timedatectl set-ntp true, or chrony)"
 	switch {
@@ -136,5 +147,5 @@ func (k *checkup) clock(context.Context) []finding {
 	case skew.Abs() > skewWorthAWord:
 		return one(warn, text, fix)
 	}
-	return one(okay, "it agrees with the feed's", "")
+	return one(okay, "it agrees with "+whose+"'s", "")
 }

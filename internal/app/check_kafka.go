@@ -9,8 +9,8 @@ import (
 )
 
 // kafka connects to the cluster for all the items that follow.
-func (k *checkup) kafka(ctx context.Context) []finding {
-	config := k.c.Kafka
+func (k *servers) kafka(ctx context.Context) []finding {
+	config := k.config
 	if err := config.Check(); err != nil {
 		return one(fail, err.Error(), "check KAFKA_TLS_CA, KAFKA_TLS_CERT and KAFKA_TLS_KEY")
 	}
@@ -20,11 +20,11 @@ func (k *checkup) kafka(ctx context.Context) []finding {
 		return failure(err)
 	}
 	k.cluster = cluster
-	return one(okay, "reached "+k.describeKafka(), "")
+	return one(okay, "reached "+describeKafka(k.config), "")
 }
 
 // needsKafka skips an item where there is no cluster to ask.
-func (k *checkup) needsKafka(look func(ctx context.Context) []finding) func(ctx context.Context) []finding {
+func (k *servers) needsKafka(look func(ctx context.Context) []finding) func(ctx context.Context) []finding {
 	return func(ctx context.Context) []finding {
 		if k.cluster == nil {
 			return one(skip, "Kafka was not reached", "")
@@ -34,13 +34,13 @@ func (k *checkup) needsKafka(look func(ctx context.Context) []finding) func(ctx 
 }
 
 // brokers judges version and transactions.
-func (k *checkup) brokers(ctx context.Context) []finding {
+func (k *servers) brokers(ctx context.Context) []finding {
 	return k.needsKafka(func(ctx context.Context) []finding {
 		f, err := k.cluster.Features(ctx)
 		if err != nil {
 			return failure(err)
 		}
-		return transactions(f, k.c.Kafka.Brokers[0])
+		return transactions(f, k.config.Brokers[0])
 	})(ctx)
 }
 
@@ -61,7 +61,7 @@ func transactions(f kafka.Features, at string) []finding {
 }
 
 // topic judges one topic by what a plan would change about it.
-func (k *checkup) topic(spec kafka.Spec) func(ctx context.Context) []finding {
+func (k *servers) topic(spec kafka.Spec) func(ctx context.Context) []finding {
 	return k.needsKafka(func(ctx context.Context) []finding {
 		changes, err := k.cluster.Plan(ctx, spec)
 		if err != nil {
@@ -75,18 +75,18 @@ func (k *checkup) topic(spec kafka.Spec) func(ctx context.Context) []finding {
 	})
 }
 
-func (k *checkup) judge(change kafka.Change) finding {
+func (k *servers) judge(change kafka.Change) finding {
 	bad := warn
 	if change.Breaks {
 		bad = fail
 	}
 	switch {
-	case change.Kind == kafka.Create && k.c.Topics.Create:
+	case change.Kind == kafka.Create && k.create:
 		return finding{okay, "missing, will be created at the start (TOPICS_CREATE)", ""}
 	case change.Kind == kafka.Create:
-		return finding{fail, "missing, and TOPICS_CREATE is off", "producer topics apply, or set TOPICS_CREATE=true"}
+		return finding{fail, "missing, and TOPICS_CREATE is off", k.program + " topics apply, or set TOPICS_CREATE=true"}
 	case change.Kind == kafka.Set:
-		return finding{bad, fmt.Sprintf("%s is %s, wanted %s", change.Setting, change.Now, change.Wanted), "producer topics apply"}
+		return finding{bad, fmt.Sprintf("%s is %s, wanted %s", change.Setting, change.Now, change.Wanted), k.program + " topics apply"}
 	case change.Kind == kafka.Unmendable:
 		return finding{bad, fmt.Sprintf("%s is %s, wanted %s", change.Setting, change.Now, change.Wanted), change.Fix}
 	}
@@ -107,17 +107,22 @@ func (k *checkup) rights(ctx context.Context) []finding {
 		if err != nil {
 			return failure(err)
 		}
-		var findings []finding
-		for _, right := range rights.Missing {
-			findings = append(findings, finding{fail, "the user lacks " + right.String(), right.Fix})
-		}
-		if len(findings) > 0 {
-			return findings
-		}
-		text := "nothing that can be seen is missing"
-		for _, right := range rights.Unseen {
-			text += "; " + right.String() + " shows only when it is used"
-		}
-		return one(okay, text, "")
+		return lacking(rights)
 	})(ctx)
+}
+
+// lacking says which rights are missing.
+func lacking(rights kafka.Rights) []finding {
+	var findings []finding
+	for _, right := range rights.Missing {
+		findings = append(findings, finding{fail, "the user lacks " + right.String(), right.Fix})
+	}
+	if len(findings) > 0 {
+		return findings
+	}
+	text := "nothing that can be seen is missing"
+	for _, right := range rights.Unseen {
+		text += "; " + right.String() + " shows only when it is used"
+	}
+	return one(okay, text, "")
 }

@@ -12,8 +12,8 @@ import (
 
 // redis connects to Redis for the items that follow, and looks at what a restart
 // or a lack of memory would do to the keys.
-func (k *checkup) redis(ctx context.Context) []finding {
-	store, err := checkpoint.Open(ctx, checkpoint.Config{URL: k.c.RedisURL, Feed: k.c.FeedName})
+func (k *servers) redis(ctx context.Context) []finding {
+	store, err := checkpoint.Open(ctx, checkpoint.Config{URL: k.redisURL, Feed: k.name})
 	if err != nil {
 		return redisDown(err)
 	}
@@ -22,7 +22,7 @@ func (k *checkup) redis(ctx context.Context) []finding {
 	if err != nil {
 		return redisDown(err)
 	}
-	return []finding{serving(d), persistence(d), eviction(d)}
+	return []finding{serving(d), k.losses.persistence(d), k.losses.eviction(d)}
 }
 
 // redisDown takes the fix from the error, which knows it.
@@ -46,27 +46,42 @@ func serving(d checkpoint.Diagnosis) finding {
 	return finding{okay, text, ""}
 }
 
+// losses are what a program loses with its keys, in words.
+type losses struct {
+	// crash is what a crash loses that snapshots do not save, restart what one loses
+	// without any, keys which ones may be thrown away.
+	crash, restart, keys string
+}
+
+func ofProducer() losses {
+	return losses{
+		crash:   "the newest budgets and lease are lost at a crash, nothing is bought twice",
+		restart: "lease and budgets are lost at a restart; nothing is bought twice",
+		keys:    "budgets and lease",
+	}
+}
+
 // persistence says what a restart loses.
-func persistence(d checkpoint.Diagnosis) finding {
+func (l losses) persistence(d checkpoint.Diagnosis) finding {
 	switch {
 	case d.AppendOnly == "yes":
 		return finding{okay, "it writes each change to disk (appendonly)", ""}
 	case d.Snapshots == "yes":
-		return finding{okay, "it saves snapshots to disk: the newest budgets and lease are lost at a crash, nothing is bought twice", ""}
+		return finding{okay, "it saves snapshots to disk: " + l.crash, ""}
 	case d.Snapshots == checkpoint.Unknown || d.AppendOnly == checkpoint.Unknown:
 		return finding{skip, "it does not tell this user whether it keeps anything on disk", ""}
 	}
-	return finding{warn, "it keeps nothing on disk: lease and budgets are lost at a restart; nothing is bought twice", "appendonly yes"}
+	return finding{warn, "it keeps nothing on disk: " + l.restart, "appendonly yes"}
 }
 
 // eviction says what a lack of memory loses.
-func eviction(d checkpoint.Diagnosis) finding {
+func (l losses) eviction(d checkpoint.Diagnosis) finding {
 	const fix = "CONFIG SET maxmemory-policy noeviction (and in its configuration file)"
 	switch {
 	case d.Eviction == checkpoint.Unknown:
 		return finding{skip, "it does not tell this user its maxmemory-policy", ""}
 	case d.Evicts():
-		return finding{warn, fmt.Sprintf("maxmemory-policy is %s: budgets and lease may be thrown away when memory runs out", d.Eviction), fix}
+		return finding{warn, fmt.Sprintf("maxmemory-policy is %s: %s may be thrown away when memory runs out", d.Eviction, l.keys), fix}
 	case d.Eviction != "noeviction":
 		return finding{warn, fmt.Sprintf("maxmemory-policy is %s: harmless until maxmemory is set, which it is not", d.Eviction), fix}
 	}

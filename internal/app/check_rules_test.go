@@ -30,14 +30,14 @@ func TestWhatIsSaidOfRedis(t *testing.T) {
 	}{
 		"a master":                 {nil, serving, okay, "version 7.0.15"},
 		"a replica":                {func(d *checkpoint.Diagnosis) { d.Role = "slave" }, serving, fail, "takes no writes"},
-		"a log of each change":     {nil, persistence, okay, "appendonly"},
-		"snapshots":                {func(d *checkpoint.Diagnosis) { d.AppendOnly, d.Snapshots = "no", "yes" }, persistence, okay, "snapshots"},
-		"nothing on disk":          {func(d *checkpoint.Diagnosis) { d.AppendOnly = "no" }, persistence, warn, "lease and budgets are lost at a restart; nothing is bought twice"},
-		"an unknown persistence":   {func(d *checkpoint.Diagnosis) { d.AppendOnly, d.Snapshots = "no", unknown }, persistence, skip, "does not tell"},
-		"no eviction":              {nil, eviction, okay, "noeviction"},
-		"eviction of anything":     {func(d *checkpoint.Diagnosis) { d.Eviction, d.MaxMemory = "allkeys-lru", 1<<20 }, eviction, warn, "may be thrown away"},
-		"eviction without a bound": {func(d *checkpoint.Diagnosis) { d.Eviction = "volatile-ttl" }, eviction, warn, "harmless until maxmemory is set"},
-		"an unknown policy":        {func(d *checkpoint.Diagnosis) { d.Eviction = unknown }, eviction, skip, "does not tell"},
+		"a log of each change":     {nil, ofProducer().persistence, okay, "appendonly"},
+		"snapshots":                {func(d *checkpoint.Diagnosis) { d.AppendOnly, d.Snapshots = "no", "yes" }, ofProducer().persistence, okay, "snapshots"},
+		"nothing on disk":          {func(d *checkpoint.Diagnosis) { d.AppendOnly = "no" }, ofProducer().persistence, warn, "lease and budgets are lost at a restart; nothing is bought twice"},
+		"an unknown persistence":   {func(d *checkpoint.Diagnosis) { d.AppendOnly, d.Snapshots = "no", unknown }, ofProducer().persistence, skip, "does not tell"},
+		"no eviction":              {nil, ofProducer().eviction, okay, "noeviction"},
+		"eviction of anything":     {func(d *checkpoint.Diagnosis) { d.Eviction, d.MaxMemory = "allkeys-lru", 1<<20 }, ofProducer().eviction, warn, "may be thrown away"},
+		"eviction without a bound": {func(d *checkpoint.Diagnosis) { d.Eviction = "volatile-ttl" }, ofProducer().eviction, warn, "harmless until maxmemory is set"},
+		"an unknown policy":        {func(d *checkpoint.Diagnosis) { d.Eviction = unknown }, ofProducer().eviction, skip, "does not tell"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

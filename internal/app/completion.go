@@ -9,15 +9,15 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// printCompletion writes the script that completes the producer in a shell.
+// printCompletion writes the script that completes the program in a shell.
 func printCompletion(out io.Writer, model *kong.Application, shell string) error {
 	spots := walk(model.Node)
-	script := bashCompletion(spots)
+	script := bashCompletion(model.Name, spots)
 	switch shell {
 	case "zsh":
-		script = zshCompletion(spots)
+		script = zshCompletion(model.Name, spots)
 	case "fish":
-		script = fishCompletion(spots)
+		script = fishCompletion(model.Name, spots)
 	}
 	_, err := io.WriteString(out, script)
 	return err
@@ -64,9 +64,10 @@ func walk(node *kong.Node, verbs ...string) []spot {
 		here.flags = append(here.flags, optionOf(flag))
 	}
 	for _, arg := range node.Positional {
-		if arg.Enum != "" {
+		switch {
+		case arg.Enum != "":
 			here.args = strings.Split(arg.Enum, ",")
-		} else {
+		case arg.Name == "file":
 			here.files = true
 		}
 	}
@@ -84,6 +85,8 @@ func optionOf(flag *kong.Flag) option {
 		o.short = string(flag.Short)
 	}
 	switch list := flag.Tag.Get("complete"); {
+	case list == "reasons":
+		o.values = reasons()
 	case list != "":
 		o.values = strings.Split(list, ",")
 	case flag.Enum != "":

@@ -8,15 +8,15 @@ import (
 // Both scripts walk the words before the cursor to the place where it is, then
 // look whether a flag waits for its value, and offer what may stand there.
 
-func bashCompletion(spots []spot) string {
+func bashCompletion(name string, spots []spot) string {
 	offer := func(words []string) string {
 		return fmt.Sprintf(`COMPREPLY+=($(compgen -W '%s' -- "$cur")); `, strings.Join(words, " "))
 	}
 	// Names with blanks stay whole; bash 3 has no compopt and does without.
 	const files = `compopt -o filenames 2>/dev/null; local IFS=$'\n'; COMPREPLY+=($(compgen -f -- "$cur")); `
-	return `# Completion of producer in bash. Load it with
-#   source <(producer completion bash)
-_producer() {
+	return `# Completion of ` + name + ` in bash. Load it with
+#   source <(` + name + ` completion bash)
+_` + name + `() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} eq= at= i
   # bash takes an equals sign for a word of its own.
   if [[ $cur == = ]]; then
@@ -47,18 +47,18 @@ _producer() {
   case $at in
 ` + placeArms(spots, offer, files) + `  esac
 }
-complete -F _producer producer
+complete -F _` + name + ` ` + name + `
 `
 }
 
-func zshCompletion(spots []spot) string {
+func zshCompletion(name string, spots []spot) string {
 	offer := func(words []string) string { return "compadd -- " + strings.Join(words, " ") + "; " }
 	const files = "_files; "
-	return `#compdef producer
-# Completion of producer in zsh. Load it with
-#   source <(producer completion zsh)
-# or as a file _producer in a folder of fpath.
-_producer() {
+	return `#compdef ` + name + `
+# Completion of ` + name + ` in zsh. Load it with
+#   source <(` + name + ` completion zsh)
+# or as a file _` + name + ` in a folder of fpath.
+_` + name + `() {
   local cur=${words[CURRENT]} prev=${words[CURRENT-1]} eq= at= i
   if [[ $cur == --*=* ]]; then
     prev=${cur%%=*} cur=${cur#*=} eq=1
@@ -82,33 +82,33 @@ _producer() {
   case $at in
 ` + placeArms(spots, offer, files) + `  esac
 }
-if [[ ${funcstack[1]} == _producer ]]; then
-  _producer "$@"
+if [[ ${funcstack[1]} == _` + name + ` ]]; then
+  _` + name + ` "$@"
 else
-  compdef _producer producer
+  compdef _` + name + ` ` + name + `
 fi
 `
 }
 
-func fishCompletion(spots []spot) string {
+func fishCompletion(name string, spots []spot) string {
 	var b strings.Builder
-	b.WriteString("# Completion of producer in fish. Load it with\n#   producer completion fish | source\ncomplete -c producer -f\n")
+	fmt.Fprintf(&b, "# Completion of %[1]s in fish. Load it with\n#   %[1]s completion fish | source\ncomplete -c %[1]s -f\n", name)
 	for _, s := range spots {
 		at := fishAt(s)
 		for _, next := range s.next {
-			fmt.Fprintf(&b, "complete -c producer%s -a %s -d %s\n", at, next.text, fishQuote(next.help))
+			fmt.Fprintf(&b, "complete -c %s%s -a %s -d %s\n", name, at, next.text, fishQuote(next.help))
 		}
 		if s.args != nil {
-			fmt.Fprintf(&b, "complete -c producer%s -a %s\n", at, fishQuote(strings.Join(s.args, " ")))
+			fmt.Fprintf(&b, "complete -c %s%s -a %s\n", name, at, fishQuote(strings.Join(s.args, " ")))
 		}
 		if s.files {
-			fmt.Fprintf(&b, "complete -c producer%s -F\n", at)
+			fmt.Fprintf(&b, "complete -c %s%s -F\n", name, at)
 		}
 		if len(s.verbs) == 0 {
 			at = "" // these flags may stand everywhere
 		}
 		for _, o := range s.flags {
-			fmt.Fprintf(&b, "complete -c producer%s%s\n", at, fishFlag(o))
+			fmt.Fprintf(&b, "complete -c %s%s%s\n", name, at, fishFlag(o))
 		}
 	}
 	return b.String()

@@ -9,13 +9,17 @@ import (
 	"testing"
 )
 
-// script is the completion of a shell, as the program prints it.
-func script(t *testing.T, shell string) string {
+// script is the completion of a shell, as a program prints it.
+func script(t *testing.T, program, shell string) string {
 	t.Helper()
+	do := RunProducer
+	if program == "enricher" {
+		do = RunEnricher
+	}
 	// What is wrong with the settings does not matter.
-	got := run(t.Context(), environment{"BATCH_SIZE": "60"}, "completion", shell)
+	got := runProgram(t.Context(), do, environment{"BATCH_SIZE": "60", "ENRICH_BATCH": "0"}, "completion", shell)
 	if got.code != ExitDone || got.stderr != "" {
-		t.Fatalf("producer completion %s: exit code %d: %s", shell, got.code, got.stderr)
+		t.Fatalf("%s completion %s: exit code %d: %s", program, shell, got.code, got.stderr)
 	}
 	return got.stdout
 }
@@ -29,9 +33,11 @@ func TestCompletionScriptsAreGoodShell(t *testing.T) {
 			if err != nil {
 				t.Skipf("no %s here", shell)
 			}
-			out, err := exec.CommandContext(t.Context(), path, "-n", file(t, "completion", script(t, shell))).CombinedOutput()
-			if err != nil || len(out) > 0 {
-				t.Errorf("%s -n: %v: %s", shell, err, out)
+			for _, program := range []string{"producer", "enricher"} {
+				out, err := exec.CommandContext(t.Context(), path, "-n", file(t, "completion", script(t, program, shell))).CombinedOutput()
+				if err != nil || len(out) > 0 {
+					t.Errorf("%s: %s -n: %v: %s", program, shell, err, out)
+				}
 			}
 		})
 	}
@@ -40,15 +46,26 @@ func TestCompletionScriptsAreGoodShell(t *testing.T) {
 // Every verb and every flag is in every script.
 func TestCompletionKnowsTheWholeCommandLine(t *testing.T) {
 	t.Parallel()
-	for _, shell := range []string{"bash", "zsh", "fish"} {
-		text := script(t, shell)
-		want := []string{"run", "export", "import", "apply", "settings", "version", "keep-watermark", "dry-run", "SCRAM-SHA-512"}
-		for name := range samples(t) {
-			want = append(want, strings.ReplaceAll(strings.ToLower(name), "_", "-"))
-		}
-		for _, word := range want {
-			if !strings.Contains(text, word) {
-				t.Errorf("%s: %q is missing", shell, word)
+	words := map[string][]string{
+		"producer": {"run", "export", "import", "apply", "settings", "version", "keep-watermark", "dry-run", "SCRAM-SHA-512"},
+		"enricher": {"run", "plan", "request", "redrive", "apply", "settings", "version", "details-url", "dry-run", "SCRAM-SHA-512", "retries_exhausted"},
+	}
+	for name := range samples(t) {
+		words["producer"] = append(words["producer"], canonical(name))
+	}
+	for name := range enricherSamples(t) {
+		words["enricher"] = append(words["enricher"], canonical(name))
+	}
+	for program, want := range words {
+		for _, shell := range []string{"bash", "zsh", "fish"} {
+			text := script(t, program, shell)
+			for _, word := range want {
+				if !strings.Contains(text, word) {
+					t.Errorf("%s, %s: %q is missing", program, shell, word)
+				}
+			}
+			if program == "enricher" && strings.Contains(text, "producer") {
+				t.Errorf("%s: the enricher's script speaks of the producer", shell)
 			}
 		}
 	}
@@ -60,12 +77,11 @@ func TestBashCompletes(t *testing.T) {
 	if err != nil {
 		t.Skip("no bash here")
 	}
-	path := file(t, "completion", script(t, "bash"))
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "a b.yaml"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for line, want := range map[string]string{
+	completes(t, bash, dir, "producer", map[string]string{
 		"":                                "run sync plan status state topics check completion settings version",
 		"s":                               "sync status state settings",
 		"sync ":                           "",
@@ -88,20 +104,40 @@ func TestBashCompletes(t *testing.T) {
 		"sync --kafka-sasl-mechanism SCR": "SCRAM-SHA-256 SCRAM-SHA-512",
 		"--config ":                       "a b.yaml",
 		"state import ":                   "a b.yaml",
-	} {
-		words := append([]string{"producer"}, strings.Split(line, " ")...)
+	})
+	completes(t, bash, dir, "enricher", map[string]string{
+		"":                                "run plan request redrive status topics check completion settings version",
+		"re":                              "request redrive",
+		"request ":                        "",
+		"request --det":                   "--details-url",
+		"redrive --reason not":            "not_an_object not_found",
+		"redrive --reason gone --reason ": strings.Join(reasons(), " "),
+		"status -o ":                      "table json",
+		"topics ":                         "apply check",
+		"--enrich-select true p":          "plan",
+		"--company-send-key = ":           "true false",
+		"--config ":                       "a b.yaml",
+	})
+}
+
+// completes checks what a program's script for bash offers at the end of a line.
+func completes(t *testing.T, bash, dir, program string, lines map[string]string) {
+	t.Helper()
+	path := file(t, "completion", script(t, program, "bash"))
+	for line, want := range lines {
+		words := append([]string{program}, strings.Split(line, " ")...)
 		// What readline does: it fills in the words and calls the function.
 		cmd := exec.CommandContext(t.Context(), bash, append([]string{
-			"-c", `source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _producer; printf '%s\n' "${COMPREPLY[@]}"`, "bash", path,
+			"-c", `source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); "_$1"; printf '%s\n' "${COMPREPLY[@]}"`, "bash", path,
 		}, words...)...)
 		cmd.Dir = dir
 		out, err := cmd.CombinedOutput()
 		if err != nil {
-			t.Fatalf("%q: %v: %s", line, err, out)
+			t.Fatalf("%s %q: %v: %s", program, line, err, out)
 		}
 		got := strings.Join(slices.DeleteFunc(strings.Split(string(out), "\n"), func(s string) bool { return s == "" }), " ")
 		if got != want {
-			t.Errorf("%q: got %q, want %q", line, got, want)
+			t.Errorf("%s %q: got %q, want %q", program, line, got, want)
 		}
 	}
 }

@@ -1,16 +1,9 @@
 package app
 
 import (
-	"errors"
 	"fmt"
-	"net"
-	"net/url"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/careerstream/careerstream/internal/checkpoint"
 	"github.com/careerstream/careerstream/internal/feed"
 	"github.com/careerstream/careerstream/internal/kafka"
 	"github.com/careerstream/careerstream/internal/ratelimit"
@@ -73,23 +66,8 @@ type Topics struct {
 	Partitions, Replication            int
 }
 
-// UsageError is wrong usage or configuration: everything that is wrong with it,
-// each with what was given, what is expected and how to mend it.
-type UsageError struct{ Problems []error }
-
-// Error implements error.
-func (e *UsageError) Error() string {
-	if len(e.Problems) == 1 {
-		return e.Problems[0].Error()
-	}
-	return fmt.Sprintf("%d settings are wrong:\n%v", len(e.Problems), errors.Join(e.Problems...))
-}
-
-// Unwrap returns all the problems.
-func (e *UsageError) Unwrap() []error { return e.Problems }
-
-// config judges the settings and returns what they mean.
-func (s *settings) config(needKey bool) (Producer, error) {
+// config judges the settings and returns what they mean, and all that is wrong.
+func (s *producerSettings) config(needKey bool) (Producer, []error) {
 	var p problems
 	c := Producer{
 		FeedName:    p.name("FEED_NAME", s.FeedName),
@@ -106,47 +84,16 @@ func (s *settings) config(needKey bool) (Producer, error) {
 		Kafka:       s.kafka(&p),
 		Topics:      s.topics(&p),
 		Filters:     s.filters(&p),
-		Log: Log{
-			Level:  p.oneOf("LOG_LEVEL", s.LogLevel, "debug", "info", "warn", "error"),
-			Format: p.oneOf("LOG_FORMAT", s.LogFormat, "auto", "console", "json"),
-		},
+		Log:         s.log(&p),
+		Limits:      p.limits("FEED_RATE_LIMIT", s.FeedRateLimit),
+		Feed:        s.feed(&p, needKey),
 	}
-	limits, err := ratelimit.Parse(s.FeedRateLimit)
-	if err != nil {
-		p.add("FEED_RATE_LIMIT", s.FeedRateLimit, "requests in any second, minute, hour or day, or off", fmt.Sprintf("%v", err))
-	}
-	c.Limits = limits
-	c.Feed = s.feed(&p, needKey)
-	if len(p.list) > 0 {
-		return c, &UsageError{Problems: p.list}
-	}
-	return c, nil
+	return c, p.list
 }
 
-func (s *settings) feed(p *problems, needKey bool) feed.Config {
-	c := feed.Config{
-		BaseURL:  strings.TrimRight(s.JoboBaseURL, "/"),
-		Insecure: p.boolean("JOBO_INSECURE", s.JoboInsecure),
-		Key:      p.secretOf("JOBO_API_KEY", s.JoboAPIKey, s.JoboAPIKeyFile),
-	}
-	if needKey && c.Key.Empty() && s.JoboAPIKey == "" && s.JoboAPIKeyFile == "" {
-		p.list = append(p.list, errors.New("JOBO_API_KEY is not set: it is the API key of the feed; set it, or JOBO_API_KEY_FILE to a file that holds it"))
-	}
-	// The client knows what it can work with. It says it about the URL and the
-	// key one at a time, so each is shown to it beside one that is good. What was
-	// given is left to its words: either may be, or hold, a secret.
-	probe := feed.Config{BaseURL: c.BaseURL, Insecure: c.Insecure, Key: secret.New("any")}
-	if err := usable(probe); err != nil {
-		fix := ""
-		if probe.Insecure = true; usable(probe) == nil {
-			fix = ", as JOBO_INSECURE=true does"
-		}
-		p.list = append(p.list, fmt.Errorf("JOBO_BASE_URL can't be used: %w%s", err, fix))
-	}
-	if err := usable(feed.Config{Key: c.Key}); err != nil && !c.Key.Empty() {
-		p.list = append(p.list, fmt.Errorf("JOBO_API_KEY can't be used: %w", err))
-	}
-	return c
+func (s *producerSettings) feed(p *problems, needKey bool) feed.Config {
+	a := s.api(p, needKey, func(a api) error { return usable(feed.Config{BaseURL: a.baseURL, Insecure: a.insecure, Key: a.key}) })
+	return feed.Config{BaseURL: a.baseURL, Insecure: a.insecure, Key: a.key}
 }
 
 // usable reports why no client of the feed can be made with c.
@@ -158,92 +105,20 @@ func usable(c feed.Config) error {
 	return err
 }
 
-// defaultRedisURL is the default in the tag of settings.RedisURL.
-const defaultRedisURL = "redis://localhost:6379/0"
-
-func (s *settings) redis(p *problems) secret.String {
-	given, file := s.RedisURL, s.RedisURLFile
-	if file != "" && given == defaultRedisURL {
-		given = ""
-	}
-	value := p.secretOf("REDIS_URL", given, file)
-	u, err := url.Parse(value.Reveal())
-	known := err == nil && slices.Contains([]string{
-		"redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster",
-	}, u.Scheme)
-	if known {
-		if err := checkpoint.Check(value); err != nil {
-			p.list = append(p.list, fmt.Errorf("REDIS_URL can't be used: %w", err))
-		}
-	}
-	if !value.Empty() && !known {
-		// The URL may hold a password: it is not repeated here.
-		p.list = append(p.list, errors.New("REDIS_URL can't be read: expected a URL like redis://localhost:6379/0 or rediss://user:password@host:6380/0; check its scheme and escape special characters of the password"))
-	}
-	return value
-}
-
-func (s *settings) kafka(p *problems) kafka.Config {
-	c := kafka.Config{
-		Brokers: list(s.KafkaBrokers), Username: s.KafkaSASLUsername,
-		Password: p.secretOf("KAFKA_SASL_PASSWORD", s.KafkaSASLPassword, s.KafkaSASLPasswordFile),
-		TLS:      p.boolean("KAFKA_TLS", s.KafkaTLS),
-		CA:       s.KafkaTLSCA, Cert: s.KafkaTLSCert, Key: s.KafkaTLSKey,
-	}
-	if len(c.Brokers) == 0 {
-		p.add("KAFKA_BROKERS", s.KafkaBrokers, "host:port, or several with commas between", "name at least one broker")
-	}
-	for _, broker := range c.Brokers {
-		host, port, err := net.SplitHostPort(broker)
-		if n, bad := strconv.Atoi(port); err != nil || bad != nil || host == "" || n < 1 || n > 65535 {
-			p.add("KAFKA_BROKERS", broker, "host:port, or several with commas between", "name host and port, as in localhost:9092")
-		}
-	}
-	if s.KafkaSASLMechanism != "" {
-		c.Mechanism = p.oneOf("KAFKA_SASL_MECHANISM", s.KafkaSASLMechanism, kafka.Plain, kafka.ScramSHA256, kafka.ScramSHA512)
-		if c.Username == "" || c.Password.Empty() {
-			p.add("KAFKA_SASL_USERNAME", c.Username, "a user and a password beside KAFKA_SASL_MECHANISM", "set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD (or KAFKA_SASL_PASSWORD_FILE)")
-		}
-	} else if c.Username != "" || !c.Password.Empty() {
-		p.add("KAFKA_SASL_MECHANISM", "", "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512 beside a user or password", "set the one that the cluster uses")
-	}
-	if !c.TLS && (c.CA != "" || c.Cert != "" || c.Key != "") {
-		p.add("KAFKA_TLS", s.KafkaTLS, "true where KAFKA_TLS_CA, KAFKA_TLS_CERT or KAFKA_TLS_KEY is set", "set KAFKA_TLS=true or unset them")
-	}
-	p.file("KAFKA_TLS_CA", c.CA)
-	p.file("KAFKA_TLS_CERT", c.Cert)
-	p.file("KAFKA_TLS_KEY", c.Key)
-	if (c.Cert == "") != (c.Key == "") {
-		p.add("KAFKA_TLS_CERT", c.Cert, "a certificate and its key, or neither", "set both KAFKA_TLS_CERT and KAFKA_TLS_KEY")
-	}
-	return c
-}
-
-// usableKafka reports, as a *UsageError, certificates that no client can be made
-// with.
-func (c Producer) usableKafka() error {
-	if err := c.Kafka.Check(); err != nil {
-		return &UsageError{Problems: []error{fmt.Errorf("KAFKA_TLS_CA, KAFKA_TLS_CERT or KAFKA_TLS_KEY can't be used: %w", err)}}
-	}
-	return nil
-}
-
-func (s *settings) topics(p *problems) Topics {
+func (s *producerSettings) topics(p *problems) Topics {
 	t := Topics{
 		CareerSites: p.name("CAREER_SITES_TOPIC", s.CareerSitesTopic),
 		Progress:    p.name("PROGRESS_TOPIC", s.ProgressTopic),
 		DeadLetters: p.name("DEAD_LETTERS_TOPIC", s.DeadLettersTopic),
-		Create:      p.boolean("TOPICS_CREATE", s.TopicsCreate),
-		Partitions:  p.integer("TOPIC_PARTITIONS", s.TopicPartitions, 1, 10_000),
-		Replication: p.integer("TOPIC_REPLICATION_FACTOR", s.TopicReplicationFactor, -1, 100),
 	}
+	t.Create, t.Partitions, t.Replication = s.creation(p)
 	if t.CareerSites == t.Progress || t.CareerSites == t.DeadLetters || t.Progress == t.DeadLetters {
 		p.add("PROGRESS_TOPIC", t.Progress, "three topics with three names", "give CAREER_SITES_TOPIC, PROGRESS_TOPIC and DEAD_LETTERS_TOPIC different names")
 	}
 	return t
 }
 
-func (s *settings) budget(p *problems) Budget {
+func (s *producerSettings) budget(p *problems) Budget {
 	b := Budget{
 		PerRow:      p.credits("CREDITS_PER_ROW", s.CreditsPerRow, 1),
 		PerRun:      p.credits("CREDITS_MAX_PER_RUN", s.CreditsMaxPerRun, 1),
@@ -268,7 +143,7 @@ func (s *settings) budget(p *problems) Budget {
 	return b
 }
 
-func (s *settings) filters(p *problems) feed.Filters {
+func (s *producerSettings) filters(p *problems) feed.Filters {
 	f := feed.Filters{
 		Industries:       p.words("FILTER_INDUSTRIES", s.FilterIndustries),
 		CompanySizes:     p.words("FILTER_COMPANY_SIZES", s.FilterCompanySizes),

@@ -29,7 +29,7 @@ type desk struct {
 // openDesk connects to both servers. What is away is noted, and no error: only a
 // wrong configuration is, a *UsageError, and the end of ctx.
 func openDesk(ctx context.Context, c Producer) (*desk, error) {
-	if err := c.usableKafka(); err != nil {
+	if err := usableKafka(c.Kafka); err != nil {
 		return nil, err
 	}
 	d := &desk{c: c}

@@ -45,13 +45,32 @@ func (s *sources) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, 
 	return nil, nil //nolint:nilnil // kong's way to say that this resolver knows nothing
 }
 
+// open reads the YAML file if one is named. It has to look for the name by
+// itself: the file must be there before the flags are resolved.
+func (s *sources) open(env Env) []error {
+	path, _ := env.lookup("CONFIG")
+	for i, arg := range env.Args {
+		if value, ok := strings.CutPrefix(arg, "--config="); ok {
+			path = value
+		} else if arg == "--config" && i+1 < len(env.Args) {
+			path = env.Args[i+1]
+		}
+	}
+	if path == "" {
+		return nil
+	}
+	var problems []error
+	s.file, problems = readFile(path, settingNames())
+	return problems
+}
+
 // canonical makes JOBO_BASE_URL, jobo_base_url and jobo-base-url one name.
 func canonical(name string) string {
 	return strings.ReplaceAll(strings.ToLower(name), "_", "-")
 }
 
 // readFile reads a YAML file of settings: one mapping from names to scalars or
-// lists. known are the names that there are.
+// lists. known are the names that there are, in any program.
 func readFile(path string, known []string) (map[string]string, []error) {
 	content, err := os.ReadFile(path) //nolint:gosec // the user names the file
 	if err != nil {

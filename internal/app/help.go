@@ -12,12 +12,12 @@ import (
 // helpWidth is what fits a terminal that nobody made narrow.
 const helpWidth = 100
 
-const helpHead = `Usage: producer VERB [flags]
+const producerHead = `Usage: producer VERB [flags]
 
 Moves the career sites feed into Kafka: every row bought once and delivered once.
 `
 
-const helpTail = `
+const producerTail = `
 To start, set (as variable, as flag like --kafka-brokers, or in a YAML file that --config names):
   JOBO_API_KEY_FILE      file that holds the API key of the feed; or JOBO_API_KEY
   KAFKA_BROKERS          default localhost:9092
@@ -35,6 +35,29 @@ Exit codes:
   2  wrong usage or configuration
 `
 
+const enricherHead = `Usage: enricher VERB [flags]
+
+Fetches the full profiles of companies into Kafka: each version fetched once and published once.
+`
+
+const enricherTail = `
+To start, set (as variable, as flag like --kafka-brokers, or in a YAML file that --config names):
+  ENRICH_SELECT          which companies: "fintech" in industries and ats == "greenhouse", or true
+                         for all of them; without it only those that are requested
+  KAFKA_BROKERS          default localhost:9092
+  REDIS_URL              default redis://localhost:6379/0
+  JOBO_API_KEY_FILE      file that holds the API key, for its higher request limits; or JOBO_API_KEY
+  LOG_LEVEL, --config    how much is logged; the file with the other settings
+
+  enricher settings      lists all settings with their defaults
+  enricher VERB --help   shows what a verb does and its own flags
+  enricher plan --help   shows the fields of a career site that ENRICH_SELECT may name
+
+Exit codes:
+  0  done, or stopped by a signal        2  wrong usage or configuration
+  1  failed; the message says how to mend it
+`
+
 // helpAsFlag makes "help" and "help VERB" what they mean as flags.
 func helpAsFlag(args []string) []string {
 	if len(args) == 0 || args[0] != "help" {
@@ -47,17 +70,17 @@ func helpAsFlag(args []string) []string {
 }
 
 // printHelp implements kong.HelpPrinter.
-func printHelp(_ kong.HelpOptions, ctx *kong.Context) error {
+func (g program) printHelp(_ kong.HelpOptions, ctx *kong.Context) error {
 	var b strings.Builder
 	if node := ctx.Selected(); node != nil {
-		verbHelp(&b, node)
+		g.verbHelp(&b, node)
 	} else {
-		b.WriteString(helpHead + "\nVerbs:\n")
+		b.WriteString(g.head + "\nVerbs:\n")
 		for _, verb := range ctx.Model.Children {
 			first, _, _ := strings.Cut(verb.Help, ". ")
 			columns(&b, 30, verbUsage(verb), strings.TrimSuffix(first, ".")+".")
 		}
-		b.WriteString(helpTail)
+		b.WriteString(g.tail)
 	}
 	_, err := io.WriteString(ctx.Stdout, b.String())
 	return err
@@ -77,14 +100,17 @@ func verbUsage(node *kong.Node) string {
 		if arg.Tag.Optional {
 			word = "[" + word + "]"
 		}
+		if arg.IsCumulative() {
+			word += "..."
+		}
 		usage += " " + word
 	}
 	return usage
 }
 
 // verbHelp is the help of one verb: what it does, and what only it takes.
-func verbHelp(b *strings.Builder, node *kong.Node) {
-	fmt.Fprintf(b, "Usage: producer %s [flags]\n\n", verbUsage(node))
+func (g program) verbHelp(b *strings.Builder, node *kong.Node) {
+	fmt.Fprintf(b, "Usage: %s %s [flags]\n\n", g.name, verbUsage(node))
 	for _, line := range wrap(node.Help, helpWidth) {
 		fmt.Fprintln(b, line)
 	}
@@ -103,7 +129,10 @@ func verbHelp(b *strings.Builder, node *kong.Node) {
 	for _, flag := range node.Flags {
 		columns(b, 24, flagUsage(flag), flagHelp(flag))
 	}
-	fmt.Fprintln(b, "\nAll settings are flags too: producer settings lists them.")
+	if node.Detail != "" {
+		fmt.Fprintf(b, "\n%s\n", strings.TrimSpace(node.Detail))
+	}
+	fmt.Fprintf(b, "\nAll settings are flags too: %s settings lists them.\n", g.name)
 }
 
 func flagUsage(flag *kong.Flag) string {

@@ -58,10 +58,15 @@ type outcome struct {
 	stdout, stderr string
 }
 
-// run runs the whole program in this process.
+// run runs the whole producer in this process.
 func run(ctx context.Context, e environment, args ...string) outcome {
+	return runProgram(ctx, RunProducer, e, args...)
+}
+
+// runProgram runs one of the programs in this process.
+func runProgram(ctx context.Context, program func(context.Context, Env) int, e environment, args ...string) outcome {
 	var stdout, stderr bytes.Buffer
-	code := RunProducer(ctx, Env{
+	code := program(ctx, Env{
 		Args: args, LookupEnv: e.lookup, Stdin: new(bytes.Buffer),
 		Stdout: &stdout, Stderr: &stderr, Version: "v1.2.3",
 	})

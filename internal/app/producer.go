@@ -7,12 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
-	"github.com/alecthomas/kong"
 	"go.uber.org/zap"
 
+	"github.com/careerstream/careerstream/internal/feed"
 	"github.com/careerstream/careerstream/internal/secret"
 )
 
@@ -78,26 +77,34 @@ func RunProducer(ctx context.Context, env Env) int {
 
 // run does what the verb says.
 func (c *command) run(ctx context.Context, env Env) error {
-	switch c.verb {
-	case "version":
-		fmt.Fprintln(env.Stdout, "producer", env.Version)
-		return nil
-	case "settings":
-		return printSettings(env.Stdout, c.model)
-	case "completion":
-		return printCompletion(env.Stdout, c.model, c.cli.Shell.Shell)
+	if c.aside() {
+		return c.say(env, c.cli.Shell.Shell)
 	}
-	out := newScreen(env.Stderr, c.config.Log, env.lookup)
-	log := c.config.Log.New(out)
-	defer captureStandardLog(log)()
-	defer func() { _ = log.Sync() }() // fails on a terminal, where there is nothing to flush
+	p, done := newProcess(env, c.config.Log)
+	defer done()
 	switch c.verb {
 	case "run", "sync":
-		return c.buy(ctx, env, Process{Log: log, Out: out, Version: env.Version, ReloadKey: c.cli.reloadKey()})
+		p.ReloadKey = c.cli.reloadKey()
+		return c.buy(ctx, env, p)
 	}
-	err := c.desk(ctx, env)
+	return c.stopped(ctx, c.desk(ctx, env))
+}
+
+// newProcess is what a verb has that works, and how to end it.
+func newProcess(env Env, l Log) (Process, func()) {
+	out := newScreen(env.Stderr, l, env.lookup)
+	log := l.New(out)
+	restore := captureStandardLog(log)
+	return Process{Log: log, Out: out, Version: env.Version}, func() {
+		_ = log.Sync() // fails on a terminal, where there is nothing to flush
+		restore()
+	}
+}
+
+// stopped is err of a verb that has to come to its end to have done anything.
+func (l *line) stopped(ctx context.Context, err error) error {
 	if interrupted(ctx, err) {
-		return fmt.Errorf("%s was stopped before it was done: %w", c.verb, err)
+		return fmt.Errorf("%s was stopped before it was done: %w", l.verb, err)
 	}
 	return err
 }
@@ -166,37 +173,12 @@ func importState(ctx context.Context, env Env, c Producer, v importVerb) error {
 	return StateImport(ctx, c, in, confirm(env, v.Yes), env.Stderr)
 }
 
-// open reads the YAML file if one is named. It has to look for the name by
-// itself: the file must be there before the flags are resolved.
-func (s *sources) open(env Env, parser *kong.Kong) []error {
-	path, _ := env.lookup("CONFIG")
-	for i, arg := range env.Args {
-		if value, ok := strings.CutPrefix(arg, "--config="); ok {
-			path = value
-		} else if arg == "--config" && i+1 < len(env.Args) {
-			path = env.Args[i+1]
-		}
-	}
-	if path == "" {
-		return nil
-	}
-	var known []string
-	for _, flag := range parser.Model.Flags {
-		if flag.Name != "help" && flag.Name != "config" {
-			known = append(known, flag.Name)
-		}
-	}
-	var problems []error
-	s.file, problems = readFile(path, known)
-	return problems
-}
-
 // warnings says at the start what is legal and yet probably not meant.
-func warnings(c Producer, log *zap.Logger) {
-	if !keyLooksRight(c) {
-		log.Warn("the API key does not have the shape of the vendor's keys; if the feed refuses it, check JOBO_API_KEY")
+func warnings(key secret.String, insecure bool, log *zap.Logger) {
+	if !key.Empty() && !feed.KeyLooksRight(key) {
+		log.Warn("the API key does not have the shape of the vendor's keys; if it is refused, check JOBO_API_KEY")
 	}
-	if c.Feed.Insecure {
+	if insecure {
 		log.Warn("JOBO_INSECURE is on: the API key may be sent unencrypted")
 	}
 }

@@ -31,18 +31,44 @@ func (t Tick) done() int64 { return t.Rows + t.Unchanged }
 // quiet is how long nothing is said about a wait that goes on.
 const quiet = time.Minute
 
-// pace makes rates and log lines of ticks.
-type pace struct {
+// tick is how far a program's work is at one moment, as a reporter shows it.
+type tick[T any] interface {
+	comparable
+	// done is what the rate is taken of. Where other work began it goes back.
+	done() int64
+	// waits is what the work waits for, waitsFor the same tick with other words
+	// for that. Empty means that it works.
+	waits() string
+	waitsFor(what string) T
+	// idle reports whether there is nothing to be said but for a wait.
+	idle() bool
+	// line is the tick for a person, fields are for a log. Rates are in units of
+	// done a second.
+	line(rate float64) string
+	fields(rate float64) []zap.Field
+}
+
+func (t Tick) waits() string { return t.Waiting }
+
+func (t Tick) waitsFor(what string) Tick { t.Waiting = what; return t }
+
+func (t Tick) idle() bool { return t.Mode == "" }
+
+// pace makes rates and log lines of the ticks of a run.
+type pace = paceOf[Tick]
+
+// paceOf makes rates and log lines of ticks.
+type paceOf[T tick[T]] struct {
 	samples []passed // of the last rateWindow, the oldest first
-	last    Tick     // but for its wait
+	last    T        // but for its wait
 	moved   time.Time
-	logged  Tick
+	logged  T
 	said    time.Time // when a wait was last spoken of
 }
 
 type passed struct {
 	at   time.Time
-	rows int64
+	done int64
 }
 
 // rateWindow is what a rate is taken over: long enough for the feed's limits of
@@ -54,10 +80,10 @@ const rateWindow = time.Minute
 const patience = 3 * time.Second
 
 // see takes note of a tick. It returns it without a wait that is short so far,
-// and the rate in rows a second; zero where that is not known yet.
-func (p *pace) see(t Tick, now time.Time) (Tick, float64) {
-	counts := t
-	if counts.Waiting = ""; counts != p.last || p.moved.IsZero() {
+// and the rate of done a second; zero where that is not known yet.
+func (p *paceOf[T]) see(t T, now time.Time) (T, float64) {
+	counts := t.waitsFor("")
+	if counts != p.last || p.moved.IsZero() {
 		p.last, p.moved = counts, now
 	}
 	if now.Sub(p.moved) < patience {
@@ -66,8 +92,8 @@ func (p *pace) see(t Tick, now time.Time) (Tick, float64) {
 	return t, p.rate(t, now)
 }
 
-func (p *pace) rate(t Tick, now time.Time) float64 {
-	if n := len(p.samples); n > 0 && t.done() < p.samples[n-1].rows {
+func (p *paceOf[T]) rate(t T, now time.Time) float64 {
+	if n := len(p.samples); n > 0 && t.done() < p.samples[n-1].done {
 		p.samples = nil // another run
 	}
 	p.samples = append(p.samples, passed{now, t.done()})
@@ -79,7 +105,7 @@ func (p *pace) rate(t Tick, now time.Time) float64 {
 	if took == 0 {
 		return 0
 	}
-	return float64(t.done()-first.rows) / took
+	return float64(t.done()-first.done) / took
 }
 
 // eta is how long the rest takes at this rate; zero where nobody can know.
@@ -92,19 +118,19 @@ func eta(t Tick, rate float64) time.Duration {
 }
 
 // log says where a run is, if there is anything new to say.
-func (p *pace) log(log *zap.Logger, t Tick, now time.Time) {
+func (p *paceOf[T]) log(log *zap.Logger, t T, now time.Time) {
 	t, rate := p.see(t, now)
-	if t.Mode == "" && t.Waiting == "" {
+	waits := t.waits() != ""
+	if t.idle() && !waits {
 		p.logged = t // a run that is over has its summary
 		return
 	}
-	moved, waits := t, t.Waiting != ""
-	moved.Waiting = p.logged.Waiting // words that count down are no news
+	moved := t.waitsFor(p.logged.waits()) // words that count down are no news
 	switch {
 	case moved != p.logged:
 		log.Info("progress", t.fields(rate)...)
 	case waits && (p.said.IsZero() || now.Sub(p.said) >= quiet):
-		log.Info("waiting", zap.String("for", t.Waiting))
+		log.Info("waiting", zap.String("for", t.waits()))
 	default:
 		if !waits {
 			p.said = time.Time{}

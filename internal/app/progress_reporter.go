@@ -70,11 +70,11 @@ func (s *screen) setAbove(w io.Writer) {
 	s.above = w
 }
 
-// reporter shows how a run goes.
-type reporter struct {
+// reporter shows how the work goes.
+type reporter[T tick[T]] struct {
 	out  io.Writer
 	log  *zap.Logger
-	poll func() Tick
+	poll func() T
 
 	stop    chan struct{}
 	stopped sync.Once
@@ -85,12 +85,12 @@ type reporter struct {
 // watches it draws a bar, and what is logged through that screen goes above it;
 // elsewhere it logs a line every logEvery. poll is called by one goroutine, from
 // Start to Stop.
-func newReporter(out io.Writer, log *zap.Logger, poll func() Tick) *reporter {
-	return &reporter{out: out, log: log, poll: poll, stop: make(chan struct{})}
+func newReporter[T tick[T]](out io.Writer, log *zap.Logger, poll func() T) *reporter[T] {
+	return &reporter[T]{out: out, log: log, poll: poll, stop: make(chan struct{})}
 }
 
 // Start begins to report.
-func (r *reporter) Start() {
+func (r *reporter[T]) Start() {
 	if s, ok := r.out.(*screen); ok && s.person && s.sized() {
 		r.done.Go(func() { r.draw(s) })
 		return
@@ -100,14 +100,14 @@ func (r *reporter) Start() {
 
 // Stop ends it and takes the bar away; what is logged afterwards is not mixed up
 // with it. It may be called more than once.
-func (r *reporter) Stop() {
+func (r *reporter[T]) Stop() {
 	r.stopped.Do(func() { close(r.stop) })
 	r.done.Wait()
 }
 
 // lines logs.
-func (r *reporter) lines() {
-	var p pace
+func (r *reporter[T]) lines() {
+	var p paceOf[T]
 	p.see(r.poll(), time.Now())
 	ticker := time.NewTicker(logEvery)
 	defer ticker.Stop()
@@ -123,10 +123,10 @@ func (r *reporter) lines() {
 
 // draw draws the bar: one line of text that the library keeps at the bottom. Its
 // own bar would end the line when more rows come than were expected.
-func (r *reporter) draw(s *screen) {
+func (r *reporter[T]) draw(s *screen) {
 	refresh, over := make(chan any), make(chan any)
 	bars := mpb.New(mpb.WithOutput(s.out), mpb.WithManualRefresh(refresh), mpb.WithShutdownNotifier(over))
-	var p pace
+	var p paceOf[T]
 	var text atomic.Value
 	text.Store("")
 	show := decor.Any(func(decor.Statistics) string { return text.Load().(string) })
@@ -147,7 +147,8 @@ func (r *reporter) draw(s *screen) {
 			r.lines()
 			return
 		case now := <-ticker.C:
-			text.Store(Tick.line(p.see(r.poll(), now)))
+			t, rate := p.see(r.poll(), now)
+			text.Store(t.line(rate))
 			select {
 			case refresh <- now:
 			case <-over:

@@ -16,8 +16,8 @@ const keyPoll = 30 * time.Second
 // watchKey passes on each new API key to set until ctx ends: every keyPoll, and
 // when p.Hangup says so at once. A key that can't be read or that set refuses is
 // logged once, and the one in use stays.
-func watchKey(ctx context.Context, c Producer, p Process, set func(secret.String) error) {
-	w := keyWatch{process: p, set: set, key: c.Feed.Key}
+func watchKey(ctx context.Context, key secret.String, p Process, set func(secret.String) error) {
+	w := keyWatch{process: p, set: set, key: key}
 	var tick <-chan time.Time // never, where the key is in no file
 	if p.ReloadKey != nil {
 		ticker := time.NewTicker(keyPoll)

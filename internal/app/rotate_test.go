@@ -13,7 +13,6 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
-	"github.com/careerstream/careerstream/internal/feed"
 	"github.com/careerstream/careerstream/internal/secret"
 )
 
@@ -43,7 +42,7 @@ func watch(t *testing.T, script func(r *rotation)) {
 				}
 				return secret.New(content), nil
 			}}
-			watchKey(ctx, Producer{Feed: feed.Config{Key: secret.New("old")}}, p, func(key secret.String) error {
+			watchKey(ctx, secret.New("old"), p, func(key secret.String) error {
 				if key.Reveal() == "a b" {
 					return errors.New("it has a blank")
 				}
@@ -146,7 +145,7 @@ func TestAKeyOfNoFileIsNotWatched(t *testing.T) {
 		defer cancel()
 		hangup := make(chan struct{}, 1)
 		hangup <- struct{}{}
-		watchKey(ctx, Producer{}, Process{Log: zap.New(core), Hangup: hangup}, func(secret.String) error {
+		watchKey(ctx, secret.String{}, Process{Log: zap.New(core), Hangup: hangup}, func(secret.String) error {
 			t.Error("a key was set")
 			return nil
 		})
@@ -160,7 +159,7 @@ func TestAKeyOfNoFileIsNotWatched(t *testing.T) {
 func TestTheKeyIsReadAgainFromItsFile(t *testing.T) {
 	t.Parallel()
 	path := file(t, "key", "one\n")
-	s := settings{JoboAPIKeyFile: path}
+	s := apiSettings{JoboAPIKeyFile: path}
 	if key, err := s.reloadKey()(); err != nil || key.Reveal() != "one" {
 		t.Errorf("got %q and %v, want one", key.Reveal(), err)
 	}
@@ -168,7 +167,7 @@ func TestTheKeyIsReadAgainFromItsFile(t *testing.T) {
 	if key, err := s.reloadKey()(); err == nil || !key.Empty() {
 		t.Errorf("got %q and %v from an empty file, want an error", key.Reveal(), err)
 	}
-	if (&settings{JoboAPIKey: "one"}).reloadKey() != nil {
+	if (&apiSettings{JoboAPIKey: "one"}).reloadKey() != nil {
 		t.Error("a key that is in no file can be read again")
 	}
 }

@@ -29,12 +29,13 @@ import (
 // that no waiting cures. It shows what it does at LISTEN, takes a new API key
 // without a restart, and stands by while another instance has the lease.
 func Run(ctx context.Context, c Producer, p Process) error {
-	warnings(c, p.Log)
-	s, err := newSights(ctx, c, p)
+	warnings(c.Feed.Key, c.Feed.Insecure, p.Log)
+	s, err := newSights(ctx, "producer", p)
 	if err != nil {
 		return err
 	}
 	defer s.close(ctx)
+	s.metrics, s.pacer = producer.NewMetrics(s.registry), newPacer(c.Limits)
 	parts, err := assemble(ctx, c, p.Log, s)
 	if err != nil {
 		return err
@@ -45,7 +46,17 @@ func Run(ctx context.Context, c Producer, p Process) error {
 		Interval: c.Interval, Probe: c.WalletProbe,
 		OnRun: func(r producer.Result, err error) { summarise(p.Log, r, took(r), err) },
 	}, p.Log)
-	server, err := s.listen(ctx, c, parts, service)
+	server, err := s.listen(ctx, c.Listen, p.Log, watched{
+		live:  func() error { return s.pulse.check(service.State()) },
+		ready: func() []telemetry.Check { return ready(service.State()) },
+		status: func(ctx context.Context) (any, error) {
+			report, err := gather(ctx, deskOf(parts, c), &Live{State: service.State(), View: parts.loop.View()})
+			if err != nil {
+				parts.log.Debug("status without all of it", zap.Error(err))
+			}
+			return report, nil // what could not be asked stands in the report
+		},
+	})
 	if err != nil {
 		return err
 	}
@@ -54,7 +65,7 @@ func Run(ctx context.Context, c Producer, p Process) error {
 	rotated := make(chan struct{})
 	go func() {
 		defer close(rotated)
-		watchKey(watch, c, p, parts.client.SetKey)
+		watchKey(watch, c.Feed.Key, p, parts.client.SetKey)
 	}()
 	defer func() { stop(); <-rotated }()
 	report.Start()
@@ -67,21 +78,21 @@ func took(r producer.Result) time.Duration { return time.Since(r.Progress.RunSta
 
 // sights are what a process shows of its work: nothing, if it is the zero value.
 type sights struct {
-	pulse    *pulse
-	registry *prometheus.Registry
-	metrics  *producer.Metrics
-	hooks    []kgo.Hook
-	tracer   trace.TracerProvider // nil means that nobody traces
-	pacer    *pacer
-	closers  []func(context.Context)
-	version  string
+	program, version string
+	registry         *prometheus.Registry
+	hooks            []kgo.Hook
+	tracer           trace.TracerProvider // nil means that nobody traces
+	closers          []func(context.Context)
+	// What the producer shows besides, and moves by.
+	pulse   *pulse
+	metrics *producer.Metrics
+	pacer   *pacer
 }
 
 // newSights makes what a long process shows.
-func newSights(ctx context.Context, c Producer, p Process) (_ sights, err error) {
-	s := sights{registry: telemetry.NewRegistry("producer", p.Version), version: p.Version, pulse: new(pulse)}
-	s.metrics = producer.NewMetrics(s.registry)
-	hook, closed, err := kafka.Metrics(s.registry, "jobo_producer_kafka")
+func newSights(ctx context.Context, program string, p Process) (_ sights, err error) {
+	s := sights{program: program, version: p.Version, registry: telemetry.NewRegistry(program, p.Version), pulse: new(pulse)}
+	hook, closed, err := kafka.Metrics(s.registry, "jobo_"+program+"_kafka")
 	if err != nil {
 		return s, err
 	}
@@ -91,13 +102,12 @@ func newSights(ctx context.Context, c Producer, p Process) (_ sights, err error)
 		s.close(ctx)
 		return s, &UsageError{Problems: []error{err}}
 	}
-	s.pacer = newPacer(c.Limits)
 	return s, nil
 }
 
 // trace turns traces on where the OTEL_ variables ask for them.
 func (s *sights) trace(ctx context.Context, p Process) error {
-	provider, shutdown, err := telemetry.Trace(ctx, "producer", p.Version, os.Getenv)
+	provider, shutdown, err := telemetry.Trace(ctx, s.program, p.Version, os.Getenv)
 	if err != nil {
 		return err
 	}
@@ -135,33 +145,35 @@ func (s sights) close(ctx context.Context) {
 // closeTimeout bounds the end of what only shows.
 const closeTimeout = 3 * time.Second
 
-// listen serves metrics, health and status, and returns what ends it.
-func (s sights) listen(ctx context.Context, c Producer, parts *parts, service *producer.Service) (func(), error) {
-	if c.Listen == "" {
+// watched is what the server of LISTEN asks a program.
+type watched struct {
+	live   func() error
+	ready  func() []telemetry.Check
+	status func(ctx context.Context) (any, error)
+}
+
+// listen serves metrics, health and status at addr, nowhere if it is empty, and
+// returns what ends it.
+func (s sights) listen(ctx context.Context, addr string, log *zap.Logger, w watched) (func(), error) {
+	if addr == "" {
 		return func() {}, nil
 	}
-	server, err := telemetry.Listen(c.Listen, telemetry.ServerOptions{
-		Program: "producer " + s.version, Registry: s.registry,
-		Live:  func() error { return s.pulse.check(service.State()) },
-		Ready: func(context.Context) []telemetry.Check { return ready(service.State()) },
-		Status: func(ctx context.Context) (any, error) {
-			report, err := gather(ctx, deskOf(parts, c), &Live{State: service.State(), View: parts.loop.View()})
-			if err != nil {
-				parts.log.Debug("status without all of it", zap.Error(err))
-			}
-			return report, nil // what could not be asked stands in the report
-		},
-		ErrorLog: zap.NewStdLog(parts.log.WithOptions(zap.IncreaseLevel(zap.WarnLevel))),
+	server, err := telemetry.Listen(addr, telemetry.ServerOptions{
+		Program: s.program + " " + s.version, Registry: s.registry,
+		Live:     w.live,
+		Ready:    func(context.Context) []telemetry.Check { return w.ready() },
+		Status:   w.status,
+		ErrorLog: zap.NewStdLog(log.WithOptions(zap.IncreaseLevel(zap.WarnLevel))),
 	})
 	if err != nil {
 		return nil, &UsageError{Problems: []error{err}}
 	}
-	parts.log.Info("listening", zap.String("addr", server.Addr().String()))
+	log.Info("listening", zap.String("addr", server.Addr().String()))
 	return func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
 		if err := server.Close(ctx); err != nil {
-			parts.log.Warn("the server of LISTEN ended early", zap.Error(err))
+			log.Warn("the server of LISTEN ended early", zap.Error(err))
 		}
 	}, nil
 }

@@ -45,11 +45,19 @@ func TestSecretsComeFromFilesToo(t *testing.T) {
 
 func TestAConfigurationPrintsWithoutItsSecrets(t *testing.T) {
 	t.Parallel()
-	config := mustParse(t, secretive(), "sync")
+	producer, enricher := mustParse(t, secretive(), "sync"), mustEnricher(t, secretive(), "run")
+	printsNoSecret(t, producer, map[string]any{"feed": producer.Feed.Key, "redis": producer.RedisURL, "kafka": producer.Kafka.Password})
+	printsNoSecret(t, enricher, map[string]any{"company": enricher.Company.Key, "redis": enricher.RedisURL, "kafka": enricher.Kafka.Password})
+}
+
+// printsNoSecret prints a configuration, and its secrets by themselves, in every
+// way there is.
+func printsNoSecret[C any](t *testing.T, config C, secrets map[string]any) {
+	t.Helper()
 	var logged strings.Builder
 	log := Log{Format: "json", Level: "debug"}.New(&logged)
-	log.Info("reflected", zap.Any("config", config), zap.Reflect("feed", config.Feed.Key), zap.Stringer("redis", config.RedisURL))
-	marshalled, err := json.Marshal(map[string]any{"feed": config.Feed.Key, "redis": config.RedisURL, "kafka": config.Kafka.Password})
+	log.Info("reflected", zap.Any("config", config), zap.Any("secrets", secrets))
+	marshalled, err := json.Marshal(secrets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,10 +68,10 @@ func TestAConfigurationPrintsWithoutItsSecrets(t *testing.T) {
 	}
 	for name, text := range texts {
 		if strings.Contains(text, canary) || strings.Contains(strings.ToLower(text), fmt.Sprintf("%x", canary)) {
-			t.Errorf("%s gives a secret away: %s", name, text)
+			t.Errorf("%T: %s gives a secret away: %s", config, name, text)
 		}
 		if !strings.Contains(text, "***") {
-			t.Errorf("%s shows no mask, so it showed no secret at all: %s", name, text)
+			t.Errorf("%T: %s shows no mask, so it showed no secret at all: %s", config, name, text)
 		}
 	}
 }
@@ -119,6 +127,27 @@ func TestNoMistakeGivesASecretAway(t *testing.T) {
 				t.Errorf("a secret is in the output: %s%s", got.stderr, got.stdout)
 			}
 		})
+	}
+}
+
+func TestNoMistakeOfTheEnricherGivesASecretAway(t *testing.T) {
+	t.Parallel()
+	for name, e := range map[string]environment{
+		"another mistake":             {"ENRICH_BATCH": "0"},
+		"a key with a line end":       {"JOBO_API_KEY": canary + "\n" + canary},
+		"a key twice":                 {"JOBO_API_KEY_FILE": file(t, "key", canary)},
+		"an API URL with a password":  {"JOBO_BASE_URL": "https://user:" + canary + "@api.example"},
+		"an API URL with a key":       {"JOBO_BASE_URL": "https://api.example/?key=" + canary},
+		"an API URL that is none":     {"JOBO_BASE_URL": "https://user:" + canary + "%zz@api.example"},
+		"an API URL of another kind":  {"JOBO_BASE_URL": "ftp://user:" + canary + "@api.example"},
+		"a Redis URL of another kind": {"REDIS_URL": "http://:" + canary + "@host"},
+		"a broken selection":          {"ENRICH_SELECT": "industry ==", "REDIS_URL": "redis://:" + canary + "@127.0.0.1:1/0"},
+		"a secret under a wrong key":  {"CONFIG": file(t, "settings.yaml", "jobo-apikey: "+canary+"\n")},
+	} {
+		got := enrich(t.Context(), secretive().with(e), "run")
+		if got.code != ExitUsage || strings.Contains(got.stderr+got.stdout, canary) {
+			t.Errorf("%s: got exit code %d, want %d and no secret in the output: %s%s", name, got.code, ExitUsage, got.stderr, got.stdout)
+		}
 	}
 }
 

@@ -10,19 +10,19 @@ import (
 
 // sample is one setting with three values, one for each place that it may be
 // set in, and its default. None where a setting has no default, or none is right.
-type sample struct {
+type sample[C any] struct {
 	flag, env, file, def string
-	get                  func(Producer) any
+	get                  func(C) any
 	// with is what the setting needs beside it.
 	with environment
 }
 
-// samples are the settings that there are, under the names that users know.
-func samples(t *testing.T) map[string]sample {
+// samples are the settings of the producer, under the names that users know.
+func samples(t *testing.T) map[string]sample[Producer] {
 	sasl := environment{"KAFKA_SASL_MECHANISM": "PLAIN", "KAFKA_SASL_USERNAME": "me", "KAFKA_SASL_PASSWORD": "pass"}
 	pem := func(name string) string { return file(t, name, "x") }
 	pair := environment{"KAFKA_TLS": "true", "KAFKA_TLS_CERT": pem("c"), "KAFKA_TLS_KEY": pem("k")}
-	return map[string]sample{
+	return map[string]sample[Producer]{
 		"JOBO_API_KEY":      {"f", "e", "y", "", func(p Producer) any { return p.Feed.Key.Reveal() }, nil},
 		"JOBO_API_KEY_FILE": {"f", "e", "y", "", func(p Producer) any { return p.Feed.Key.Reveal() }, nil},
 		"JOBO_BASE_URL":     {"https://f", "https://e", "https://y", "https://connect.jobo.world", func(p Producer) any { return p.Feed.BaseURL }, nil},
@@ -82,7 +82,7 @@ func samples(t *testing.T) map[string]sample {
 
 // short is a default as a person writes it: a duration without what is zero.
 func short(def string) string {
-	return strings.TrimSuffix(strings.TrimSuffix(def, "0s"), "0m")
+	return strings.NewReplacer("m0s", "m", "h0m0s", "h").Replace(def)
 }
 
 func given[T any](p *T) any {
@@ -100,7 +100,7 @@ func day(t *time.Time) any {
 }
 
 // needs is the environment that name can be tried in: nothing sets name itself.
-func (s sample) needs(name string) environment {
+func (s sample[C]) needs(name string) environment {
 	e := keyed().with(s.with)
 	delete(e, name)
 	delete(e, strings.TrimSuffix(name, "_FILE")) // a value and its file exclude each other
@@ -109,7 +109,16 @@ func (s sample) needs(name string) environment {
 
 func TestFlagWinsThenEnvironmentThenFileThenDefault(t *testing.T) {
 	t.Parallel()
-	for name, s := range samples(t) {
+	precedence(t, samples(t), func(t *testing.T, e environment, args ...string) Producer {
+		t.Helper()
+		return mustParse(t, e, append(args, "sync")...)
+	})
+}
+
+// precedence tries each setting in each place that it may be set in.
+func precedence[C any](t *testing.T, all map[string]sample[C], parse func(t *testing.T, e environment, args ...string) C) {
+	t.Helper()
+	for name, s := range all {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			written := func(value string) string { return value }
@@ -121,7 +130,7 @@ func TestFlagWinsThenEnvironmentThenFileThenDefault(t *testing.T) {
 			config := "--config=" + file(t, "settings.yaml", fmt.Sprintf("%s: %q\n", name, written(s.file)))
 			check := func(where, want string, e environment, args ...string) {
 				t.Helper()
-				if got := fmt.Sprint(s.get(mustParse(t, e, append(args, "sync")...))); got != want {
+				if got := fmt.Sprint(s.get(parse(t, e, args...))); got != want {
 					t.Errorf("%s: got %q, want %q", where, got, want)
 				}
 			}
@@ -143,14 +152,23 @@ func TestFlagWinsThenEnvironmentThenFileThenDefault(t *testing.T) {
 	}
 }
 
-// The samples above are all the settings, and each has one name in three forms.
 func TestEverySettingHasOneNameInThreeForms(t *testing.T) {
 	t.Parallel()
-	known := samples(t)
-	known["CONFIG"] = sample{}
-	typ := reflect.TypeFor[settings]()
-	for i := range typ.NumField() {
-		field := typ.Field(i)
+	oneName(t, reflect.TypeFor[producerSettings](), samples(t))
+	if got, _ := reflect.TypeFor[redisSettings]().FieldByName("RedisURL"); got.Tag.Get("default") != defaultRedisURL {
+		t.Errorf("the default of REDIS_URL is %q in its tag and %q in the code", got.Tag.Get("default"), defaultRedisURL)
+	}
+}
+
+// oneName checks that the samples are all the settings, and that each has one
+// name in three forms.
+func oneName[C any](t *testing.T, typ reflect.Type, known map[string]sample[C]) {
+	t.Helper()
+	known["CONFIG"] = sample[C]{}
+	for _, field := range reflect.VisibleFields(typ) {
+		if field.Anonymous {
+			continue
+		}
 		env := field.Tag.Get("env")
 		s, ok := known[env]
 		if !ok {
@@ -172,9 +190,6 @@ func TestEverySettingHasOneNameInThreeForms(t *testing.T) {
 	}
 	for name := range known {
 		t.Errorf("there is no setting %s", name)
-	}
-	if got, _ := typ.FieldByName("RedisURL"); got.Tag.Get("default") != defaultRedisURL {
-		t.Errorf("the default of REDIS_URL is %q in its tag and %q in the code", got.Tag.Get("default"), defaultRedisURL)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/careerstream/careerstream/internal/kafka"
 	"github.com/careerstream/careerstream/internal/producer"
 	"github.com/careerstream/careerstream/internal/retry"
+	"github.com/careerstream/careerstream/internal/secret"
 	"github.com/careerstream/careerstream/schemas"
 )
 
@@ -23,8 +24,8 @@ func Sync(ctx context.Context, c Producer, log *zap.Logger) (producer.Result, er
 
 // oneRun is Sync for a process, which shows how it goes.
 func oneRun(ctx context.Context, c Producer, p Process) (producer.Result, error) {
-	warnings(c, p.Log)
-	s := sights{pacer: newPacer(c.Limits)}
+	warnings(c.Feed.Key, c.Feed.Insecure, p.Log)
+	s := sights{program: "producer", pacer: newPacer(c.Limits)}
 	if err := s.trace(ctx, p); err != nil {
 		return producer.Result{}, &UsageError{Problems: []error{err}}
 	}
@@ -89,23 +90,30 @@ func (p *parts) wire(ctx context.Context, c Producer, s sights, pager producer.P
 
 // connect reaches Redis and Kafka.
 func (p *parts) connect(ctx context.Context, c Producer, s sights) (err error) {
-	if err := c.usableKafka(); err != nil {
-		return err
+	p.store, p.cluster, err = connect(ctx, c.RedisURL, c.FeedName, c.Kafka, p.log, s)
+	return err
+}
+
+// connect reaches the servers that both programs need. What it did reach it
+// returns beside an error too. name is what the keys in Redis are named after.
+func connect(ctx context.Context, redisURL secret.String, name string, k kafka.Config, log *zap.Logger, s sights) (store *checkpoint.Redis, cluster *kafka.Cluster, err error) {
+	if err := usableKafka(k); err != nil {
+		return nil, nil, err
 	}
-	// One that is just loading its data is waited for.
+	// A Redis that is just loading its data is waited for.
 	err = retry.Do(ctx, retry.Policy{Base: 200 * time.Millisecond, Cap: time.Second, Tries: 4}, func(ctx context.Context) (err error) {
-		p.store, err = checkpoint.Open(ctx, checkpoint.Config{URL: c.RedisURL, Feed: c.FeedName, Logger: p.log.Named("redis")})
+		store, err = checkpoint.Open(ctx, checkpoint.Config{URL: redisURL, Feed: name, Logger: log.Named("redis")})
 		if err != nil && !checkpoint.IsDown(err) {
 			return retry.Permanent(err)
 		}
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	c.Kafka.Log, c.Kafka.Hooks = p.log, s.hooks
-	p.cluster, err = kafka.Open(ctx, c.Kafka)
-	return err
+	k.Log, k.Hooks = log, s.hooks
+	cluster, err = kafka.Open(ctx, k)
+	return store, cluster, err
 }
 
 // close gives up the connections.
@@ -160,8 +168,6 @@ func feedClient(c Producer, log *zap.Logger, s sights) (*feed.Client, error) {
 	}
 	return feed.New(c.Feed)
 }
-
-func keyLooksRight(c Producer) bool { return feed.KeyLooksRight(c.Feed.Key) }
 
 // visibleTimeout bounds the wait for the brokers to show what they committed.
 const visibleTimeout = 5 * time.Second

@@ -16,6 +16,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/careerstream/careerstream/internal/ratelimit"
 	"github.com/careerstream/careerstream/internal/secret"
 )
 
@@ -51,6 +52,15 @@ func (p *problems) credits(name, given string, low int64) int64 {
 // maxCredits is a trillion, USD a billion: sums of a few such limits and of
 // prices stay far from an overflow.
 const maxCredits = 1_000_000_000_000
+
+// limits reads rolling windows of requests.
+func (p *problems) limits(name, given string) ratelimit.Windows {
+	windows, err := ratelimit.Parse(given)
+	if err != nil {
+		p.add(name, given, "requests in any second, minute, hour or day, or off", err.Error())
+	}
+	return windows
+}
 
 // listen reads an address to listen on; empty means nowhere.
 func (p *problems) listen(name, given string) string {

@@ -2,8 +2,6 @@ package checkpoint
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -106,8 +104,7 @@ type Totals struct {
 // budgetKeys returns the prefix of the keys of the budgets of apiKey. The digest
 // tells keys apart and gives none of them away.
 func budgetKeys(apiKey secret.String) string {
-	sum := sha256.Sum256([]byte(apiKey.Reveal()))
-	return "jobo:{key-" + hex.EncodeToString(sum[:8]) + "}:budget:"
+	return "jobo:{key-" + apiKey.Fingerprint() + "}:budget:"
 }
 
 // check says what is wrong with a.

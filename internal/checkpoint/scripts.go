@@ -32,6 +32,11 @@ var (
 	loseLua string
 	//go:embed scripts/totals.lua
 	totalsLua string
+
+	//go:embed scripts/remember.lua
+	rememberLua string
+	//go:embed scripts/mark.lua
+	markLua string
 )
 
 // scripts are called by their digest; a server that does not know it, such as
@@ -39,6 +44,7 @@ var (
 type scripts struct {
 	acquire, renew, release, put, repair *redis.Script
 	reserve, settle, lose, totals        *budgetScript
+	remember, mark                       *redis.Script
 }
 
 // budgetScript is a script of the budgets; reply is how much it answers.
@@ -58,9 +64,18 @@ func newScripts() scripts {
 		settle:  newBudgetScript(settleLua, 1),
 		lose:    newBudgetScript(loseLua, 1),
 		totals:  newBudgetScript(totalsLua, 7),
+
+		remember: redis.NewScript(rememberLua),
+		mark:     redis.NewScript(markLua),
 	}
 }
 
 func newBudgetScript(text string, reply int) *budgetScript {
 	return &budgetScript{Script: redis.NewScript(budgetLua + text), reply: reply}
 }
+
+// Scripter is the connection, for scripts of other packages: the rate limit that
+// the replicas of the enricher share, and nothing else. Its keys begin with
+// jobo:{companies}:rate:, its errors are the client's own. Everything that is
+// kept for longer than a moment belongs into this package. It is closed with s.
+func (s *Redis) Scripter() redis.Scripter { return s.client }

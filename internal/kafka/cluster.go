@@ -17,7 +17,7 @@ import (
 type Cluster struct {
 	config Config
 	opts   []kgo.Opt
-	client *kgo.Client // for metadata and reading; each Session has a client of its own
+	client *kgo.Client // for metadata and reading; each Session and each Group has a client of its own
 	admin  *kadm.Client
 	// unpack keeps its decoders: a topic takes thousands of fetches to read.
 	unpack kgo.Decompressor
@@ -59,7 +59,7 @@ func Open(ctx context.Context, config Config) (*Cluster, error) {
 	return &Cluster{config: config, opts: opts, client: client, admin: kadm.NewClient(client), unpack: kgo.DefaultDecompressor()}, nil
 }
 
-// Close ends the connections. Sessions are closed by their owners.
+// Close ends the connections. Sessions and groups are closed by their owners.
 func (c *Cluster) Close() { c.client.Close() }
 
 // lastDial remembers why the newest attempt to connect failed: the library goes

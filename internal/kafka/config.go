@@ -46,8 +46,8 @@ type Config struct {
 	// Log receives what the client library says, at debug level; nil means nobody.
 	Log *zap.Logger
 	// Hooks are called by every client: the one that a Cluster reads with, the one
-	// that Open tries the cluster with, and that of each Session. They are there at
-	// the same time, so a hook must not belong to one client. *kprom.Metrics does:
+	// that Open tries the cluster with, those of each Session and each Group. They are
+	// there at the same time, so a hook must not belong to one client. *kprom.Metrics does:
 	// OnNewClient makes its metrics, which panics where the registry has them, and
 	// OnClientClosed takes them away. So call OnNewClient once, with a client that
 	// stays, and pass the metrics in a struct that embeds the other hooks that

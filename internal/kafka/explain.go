@@ -57,10 +57,15 @@ func (c Config) explain(err, dial error) error {
 var forbidden = map[*kerr.Error]string{
 	kerr.TopicAuthorizationFailed:           "the user lacks an ACL on the topic: allow Describe, DescribeConfigs, Read and Write (with TOPICS_CREATE also Create and AlterConfigs)",
 	kerr.TransactionalIDAuthorizationFailed: "the user lacks an ACL on the transactional id: allow Describe and Write",
+	kerr.GroupAuthorizationFailed:           "the user lacks an ACL on the group: allow Describe and Read",
 	kerr.ClusterAuthorizationFailed:         "the user lacks an ACL on the cluster: allow IdempotentWrite",
 	kerr.MessageTooLarge:                    "the topic's max.message.bytes became smaller than when the program started: raise it, or start the program again",
 	kerr.InvalidRecord:                      "the broker refuses the record: check the topic's settings",
 	kerr.InvalidTransactionTimeout:          "the cluster's transaction.max.timeout.ms is below one minute: raise it",
+	kerr.InvalidSessionTimeout:              "the brokers' group.min.session.timeout.ms and group.max.session.timeout.ms do not allow this session timeout: choose one between them",
+	kerr.InconsistentGroupProtocol:          "another program is in this group: name a group that is nobody else's",
+	kerr.GroupMaxSizeReached:                "the brokers' group.max.size allows no more members: run fewer replicas, or raise it",
+	kerr.OffsetMetadataTooLarge:             "the brokers' offset.metadata.max.bytes is below 4096: raise it",
 	kerr.UnsupportedVersion:                 "the broker is too old: transactions with this client need Apache Kafka 2.5 or newer",
 }
 

@@ -119,7 +119,7 @@ func (c *Cluster) Plan(ctx context.Context, specs ...Spec) ([]Change, error) {
 		if err != nil {
 			return nil, err
 		}
-		found := append(shape(asFound(spec, detail)), compare(spec, detail.Partitions.NumReplicas(), configs)...)
+		found := append(c.shape(asFound(spec, detail)), compare(spec, detail.Partitions.NumReplicas(), configs)...)
 		if !slices.ContainsFunc(found, Change.Differs) {
 			changes = append(changes, Change{Kind: Keep, Spec: spec})
 		}
@@ -131,12 +131,18 @@ func (c *Cluster) Plan(ctx context.Context, specs ...Spec) ([]Change, error) {
 // shape is what is wrong with partitions and replicas. Partitions can only be
 // added, which would move companies to others and with it break their order;
 // replicas only be assigned by an operator, who knows the brokers.
-func shape(topic Topic) []Change {
+func (c *Cluster) shape(topic Topic) []Change {
 	var found []Change
 	if topic.Single && topic.Partitions != 1 {
 		found = append(found, Change{
 			Kind: Unmendable, Spec: topic.Spec, Setting: "partitions", Breaks: true,
 			Now: strconv.Itoa(int(topic.Partitions)), Wanted: "1", Fix: "its records must be in one order: name another topic, which is then created",
+		})
+	}
+	if want := topic.Exactly; want > 0 && topic.Partitions != want {
+		found = append(found, Change{
+			Kind: Unmendable, Spec: topic.Spec, Setting: "partitions", Breaks: true,
+			Now: strconv.Itoa(int(topic.Partitions)), Wanted: strconv.Itoa(int(want)), Fix: c.repartition(topic),
 		})
 	}
 	if want := int(topic.Spec.Replication); want > 0 && topic.Replication != want {

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ type span struct {
 	id         kadm.TopicID
 	partition  int32
 	start, end int64
+	// bytes is how much to fetch at a time; zero means 8 MiB.
+	bytes int32
 }
 
 // spans returns, for each partition of topic, all that it holds now. The end is
@@ -207,7 +210,7 @@ func (c *Cluster) fetchOnce(ctx context.Context, s span, at int64) ([]*kgo.Recor
 	topic := kmsg.NewFetchRequestTopic()
 	topic.Topic, topic.TopicID = s.topic, s.id
 	want := kmsg.NewFetchRequestTopicPartition()
-	want.Partition, want.FetchOffset, want.PartitionMaxBytes = s.partition, at, 8<<20
+	want.Partition, want.FetchOffset, want.PartitionMaxBytes = s.partition, at, cmp.Or(s.bytes, 8<<20)
 	topic.Partitions = append(topic.Partitions, want)
 	request.Topics = append(request.Topics, topic)
 

@@ -16,30 +16,7 @@ import (
 // Timestamps have milliseconds; what since has below them does not count. What
 // stands in an open transaction is waited for, which ctx must allow for.
 func (s *Stream) Recent(ctx context.Context, since time.Time, each func(*kgo.Record) bool) error {
-	spans, err := s.Cluster.spans(ctx, s.Sites.Name)
-	if err != nil {
-		return err
-	}
-	since = since.Truncate(time.Millisecond)
-	if since.UnixMilli() > 0 { // to brokers, what is below zero is no time
-		if err := s.Cluster.skip(ctx, spans, since); err != nil {
-			return err
-		}
-	}
-	more := true
-	for i := 0; i < len(spans) && more; i++ {
-		err := s.Cluster.read(ctx, spans[i], func(r *kgo.Record) bool {
-			// Timestamps are the writers' and need not grow with the offsets.
-			if s.wrote(r) && !r.Timestamp.Before(since) {
-				more = each(r)
-			}
-			return more
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.Cluster.Since(ctx, s.Sites.Name, since, 0, func(r *kgo.Record) bool { return !s.wrote(r) || each(r) })
 }
 
 // Size returns how many records the career-sites topic holds at the most:

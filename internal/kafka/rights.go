@@ -17,8 +17,8 @@ import (
 type Need struct {
 	Spec Spec
 	// Read says that it reads the topic too, Create that it creates it where it
-	// does not exist.
-	Read, Create bool
+	// does not exist. With ReadOnly it reads the topic and does not write to it.
+	Read, ReadOnly, Create bool
 }
 
 // Right is what a user may do to one resource, or lacks the ACLs for.
@@ -104,8 +104,11 @@ func (c *Cluster) operations(ctx context.Context, needs []Need) (map[string]allo
 
 // topicRights adds what is missing or unseen for one topic.
 func (c *Cluster) topicRights(ctx context.Context, need Need, topic allowed, rights *Rights) error {
-	needed := []kmsg.ACLOperation{kmsg.ACLOperationDescribe, kmsg.ACLOperationDescribeConfigs, kmsg.ACLOperationWrite}
-	if need.Read {
+	needed := []kmsg.ACLOperation{kmsg.ACLOperationDescribe, kmsg.ACLOperationDescribeConfigs}
+	if !need.ReadOnly {
+		needed = append(needed, kmsg.ACLOperationWrite)
+	}
+	if need.Read || need.ReadOnly {
 		needed = append(needed, kmsg.ACLOperationRead)
 	}
 	var missing, unseen []string

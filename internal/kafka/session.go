@@ -48,14 +48,14 @@ func (s *Session) Commit(ctx context.Context, rows []*kgo.Record, progress []sch
 	if err := s.client.BeginTransaction(); err != nil {
 		return fmt.Errorf("begin transaction: %w", classify(err))
 	}
-	if err := s.produce(ctx, rows); err != nil {
-		return s.abort(ctx, err)
+	if err := produce(ctx, s.client, rows); err != nil {
+		return abort(ctx, s.client, TransactionTimeout, err)
 	}
-	if err := s.produce(ctx, checkpoints); err != nil {
-		return s.abort(ctx, err)
+	if err := produce(ctx, s.client, checkpoints); err != nil {
+		return abort(ctx, s.client, TransactionTimeout, err)
 	}
 	if err := gate(); err != nil {
-		return s.abort(ctx, err)
+		return abort(ctx, s.client, TransactionTimeout, err)
 	}
 	if err := s.client.EndTransaction(ctx, kgo.TryCommit); err != nil {
 		return fmt.Errorf("commit %d rows: %w", len(rows), classify(err))
@@ -66,7 +66,7 @@ func (s *Session) Commit(ctx context.Context, rows []*kgo.Record, progress []sch
 // produce sends records and waits for the acknowledgement of each. The records
 // are handed over without ctx: the library can't cancel an idempotent record
 // that it has sent, so it is the wait that is bounded.
-func (s *Session) produce(ctx context.Context, records []*kgo.Record) error {
+func produce(ctx context.Context, client *kgo.Client, records []*kgo.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
@@ -75,7 +75,7 @@ func (s *Session) produce(ctx context.Context, records []*kgo.Record) error {
 	unbounded := context.WithoutCancel(ctx)
 	promise := a.promise // one for all: this runs for every row
 	for _, r := range records {
-		s.client.Produce(unbounded, r, promise)
+		client.Produce(unbounded, r, promise)
 	}
 	select {
 	case err := <-a.outcome:
@@ -114,17 +114,17 @@ func (a *answers) say(err error) {
 // abort ends the transaction early, so that readers need not wait for its
 // timeout, and returns why. Where this epoch was fenced there is nothing left to
 // end, and where the cluster does not answer it is not asked again.
-func (s *Session) abort(ctx context.Context, why error) error {
+func abort(ctx context.Context, client *kgo.Client, timeout time.Duration, why error) error {
 	if ctx.Err() != nil || fenced(why) {
 		return why
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if err := s.client.AbortBufferedRecords(ctx); err != nil {
+	if err := client.AbortBufferedRecords(ctx); err != nil {
 		return why
 	}
-	if err := s.client.EndTransaction(ctx, kgo.TryAbort); err != nil {
-		return fmt.Errorf("%w (the transaction stays open for up to %s: %w)", why, TransactionTimeout, err)
+	if err := client.EndTransaction(ctx, kgo.TryAbort); err != nil {
+		return fmt.Errorf("%w (the transaction stays open for up to %s: %w)", why, timeout, err)
 	}
 	return why
 }

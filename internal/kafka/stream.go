@@ -83,10 +83,14 @@ const headroom = 4 << 10
 
 // MaxRow is the size in bytes of the largest row that the career-sites topic
 // takes as a record.
-func (s *Stream) MaxRow() int { return s.Sites.MaxMessageBytes - headroom }
+func (s *Stream) MaxRow() int { return s.Sites.MaxValue() }
 
 // MaxDeadLetter is the same for the dead-letters topic.
-func (s *Stream) MaxDeadLetter() int { return s.DeadLetters.MaxMessageBytes - headroom }
+func (s *Stream) MaxDeadLetter() int { return s.DeadLetters.MaxValue() }
+
+// MaxValue is the size in bytes of the largest value that a topic takes as a
+// record.
+func (t Topic) MaxValue() int { return t.MaxMessageBytes - headroom }
 
 // Foreign looks for a committed record on the career-sites topic that no
 // stream with a known progress has written, and returns it; nil means that there

@@ -19,7 +19,7 @@ import (
 type Spec struct {
 	Name string
 	// Partitions and Replication are used when the topic is created; zero
-	// partitions means 1, zero or negative replication the broker's default.
+	// partitions means Exactly, or 1, zero or negative replication the broker's default.
 	Partitions  int32
 	Replication int16
 	// Compacted says whether the topic keeps the newest record of each key for
@@ -27,6 +27,10 @@ type Spec struct {
 	// one partition. Both are promises: a topic that breaks them is refused.
 	Compacted bool
 	Single    bool
+	// Exactly is how many partitions the topic must have, because it is read side
+	// by side with another one; zero means any number. It is a promise too, and
+	// what the topic is created with where Partitions is zero.
+	Exactly int32
 }
 
 // Topic is a topic as it is.
@@ -165,8 +169,21 @@ func (c *Cluster) judge(topic Topic, policy string) error {
 			"(rpk topic alter-config %s --set cleanup.policy=delete)", topic.Name, policy, at, topic.Name, topic.Name)
 	case topic.Single && topic.Partitions != 1:
 		return fmt.Errorf("topic %s has %d partitions and must have 1, so that its records are in one order: name another in PROGRESS_TOPIC", topic.Name, topic.Partitions)
+	case topic.Exactly > 0 && topic.Partitions != topic.Exactly:
+		return fmt.Errorf("topic %s has %d partitions and must have %d, so that each company stands in the same partition of every topic: %s", topic.Name, topic.Partitions, topic.Exactly, c.repartition(topic))
 	}
 	return nil
+}
+
+// repartition says how a topic with the wrong number of partitions is mended.
+// Keys that are there already stay where they are when partitions are added: in
+// a compacted topic the old value of a company would outlive its newer ones.
+func (c *Cluster) repartition(topic Topic) string {
+	if topic.Compacted || topic.Partitions > topic.Exactly {
+		return fmt.Sprintf("name another topic in its place, or, if nobody needs what it holds, delete it and let it be created anew (kafka-topics.sh --bootstrap-server %s --delete --topic %s)", c.config.Brokers[0], topic.Name)
+	}
+	return fmt.Sprintf("kafka-topics.sh --bootstrap-server %s --alter --topic %s --partitions %d (rpk topic add-partitions %s --num %d)",
+		c.config.Brokers[0], topic.Name, topic.Exactly, topic.Name, topic.Exactly-topic.Partitions)
 }
 
 // create creates a topic with its cleanup policy, and then gives it those of the
@@ -178,7 +195,11 @@ func (c *Cluster) create(ctx context.Context, spec Spec) (Topic, error) {
 	if replication == 0 {
 		replication = -1
 	}
-	response, err := c.admin.CreateTopic(ctx, max(spec.Partitions, 1), replication, map[string]*string{"cleanup.policy": &policy}, spec.Name)
+	partitions := max(spec.Partitions, 1)
+	if spec.Partitions == 0 && spec.Exactly > 0 {
+		partitions = spec.Exactly
+	}
+	response, err := c.admin.CreateTopic(ctx, partitions, replication, map[string]*string{"cleanup.policy": &policy}, spec.Name)
 	taken := errors.Is(err, kerr.TopicAlreadyExists)
 	if err != nil && !taken {
 		return Topic{}, fmt.Errorf("create topic %s: %w %s", spec.Name, classify(err), response.ErrMessage)

@@ -1,6 +1,7 @@
 package kafka_test
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -311,4 +312,39 @@ func TestEnsureNamesTheTopicThatCannotBeCreated(t *testing.T) {
 	name := unique()
 	_, err := b.cluster.Ensure(within(t, patience), true, kafka.Spec{Name: name, Replication: 77})
 	wantIn(t, err, "create topic "+name, "INVALID_REPLICATION_FACTOR")
+}
+
+func TestTopicWithAnotherNumberOfPartitionsIsRefused(t *testing.T) {
+	t.Parallel()
+	b := connect(t)
+	tests := map[string]struct {
+		compacted bool
+		has       int32
+		want      string
+	}{
+		"too few":           {false, 2, "--partitions 4"},
+		"too many":          {false, 5, "--delete"},
+		"keys have a place": {true, 2, "--delete"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			topic, policy := unique(), "delete"
+			if test.compacted {
+				policy = "compact"
+			}
+			b.make(topic, test.has, map[string]string{"cleanup.policy": policy})
+			spec := kafka.Spec{Name: topic, Compacted: test.compacted, Exactly: 4}
+			_, err := b.cluster.Ensure(within(t, patience), true, spec)
+			wantIn(t, err, topic, fmt.Sprintf("%d partitions and must have 4", test.has), test.want)
+			spec.Exactly = test.has
+			if _, err := b.cluster.Ensure(within(t, patience), true, spec); err != nil {
+				t.Errorf("Ensure of a topic with as many as it must have: %v", err)
+			}
+		})
+	}
+	name := unique()
+	topics, err := b.cluster.Ensure(within(t, patience), true, kafka.Spec{Name: name, Exactly: 4})
+	if err != nil || topics[name].Partitions != 4 {
+		t.Errorf("Ensure of a topic that is missing: got %d partitions, %v; want 4", topics[name].Partitions, err)
+	}
 }

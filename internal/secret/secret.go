@@ -3,6 +3,8 @@
 package secret
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"unique"
@@ -39,6 +41,16 @@ func (s String) Reveal() string {
 
 // Empty reports whether there is no secret.
 func (s String) Empty() bool { return s == String{} }
+
+// Fingerprint is a digest of the secret that may be shown and stored: it tells
+// two of them apart and gives neither away. Empty where there is no secret.
+func (s String) Fingerprint() string {
+	if s.Empty() {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(s.Reveal()))
+	return hex.EncodeToString(sum[:8])
+}
 
 // String implements fmt.Stringer.
 func (s String) String() string {

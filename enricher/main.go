@@ -1,0 +1,13 @@
+// Command enricher fetches the full profiles of companies into Kafka.
+package main
+
+import (
+	"os"
+
+	"github.com/careerstream/careerstream/internal/app"
+)
+
+// version is set when a release is built.
+var version string
+
+func main() { os.Exit(app.Main(app.RunEnricher, version)) }

@@ -1,0 +1,252 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"hash/maphash"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/careerstream/careerstream/internal/checkpoint"
+	"github.com/careerstream/careerstream/internal/kafka"
+	"github.com/careerstream/careerstream/schemas"
+)
+
+// survey counts what the selection chooses on the career-sites topic.
+//
+// It reads the topic once. Of each company of one partition it keeps a hash and
+// what is known of its newest record, 20 to 40 bytes, and gives that back before
+// the next partition: a company has the same partition always. Two companies with
+// the same hash would count as one; of a million that happens once in thirty
+// million plans.
+type survey struct {
+	desk *enrichDesk
+	seed maphash.Seed
+
+	// companies have a career site, which of spoiled ones can't be read. chosen are
+	// those that the selection matches: fetched in the version that is on the topic,
+	// dead letters in it, or, of neither kind, passed by the group.
+	companies, spoiled, chosen, fetched, dead, passed int64
+	examples                                          []example
+	// late is how many offsets of the companies topic the memory lacks; newer is
+	// what they say.
+	late  int64
+	newer map[uint64]int64
+
+	memory  *checkpoint.RedisFetched
+	found   map[uint64]mark // of the partition that is read
+	pending []chosenSite    // whose memory is not asked yet
+}
+
+// mark is what is known of a company's newest record.
+type mark uint8
+
+const (
+	isSpoiled mark = 1 << iota
+	isChosen
+	isFetched
+	isDead
+	isPassed
+)
+
+// chosenSite is a record that the selection matches.
+type chosenSite struct {
+	hash uint64
+	id   string
+	at   int64 // its updated_at, see versionAt
+}
+
+// example is a company that is chosen.
+type example struct {
+	hash          uint64
+	id, name, why string
+}
+
+// examplesMost is how many examples there are, askMost how many companies the
+// memory is asked for at once.
+const (
+	examplesMost = 5
+	askMost      = 500
+)
+
+func newSurvey(d *enrichDesk) *survey {
+	return &survey{desk: d, seed: maphash.MakeSeed(), memory: d.memory(), newer: make(map[uint64]int64)}
+}
+
+// gets is how many companies are still to be fetched.
+func (s *survey) gets() int64 { return s.chosen - s.fetched - s.dead - s.passed }
+
+// run reads the topics.
+func (s *survey) run(ctx context.Context) error {
+	t := s.desk.c.Topics
+	if !s.desk.c.Selection.None() {
+		if err := s.readLate(ctx); err != nil {
+			return err
+		}
+	}
+	sites, err := s.desk.lag(ctx, t.CareerSites)
+	if err != nil {
+		return err
+	}
+	ctx, alive, stop := flowing(ctx, t.CareerSites)
+	defer stop()
+	for _, p := range sites {
+		s.found = make(map[uint64]mark)
+		_, err := s.desk.cluster.Tail(ctx, p.Topic, p.Partition, 0, func(r *kgo.Record) error {
+			alive()
+			return s.site(ctx, r, p)
+		})
+		if err == nil {
+			err = s.ask(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		s.sum()
+	}
+	return nil
+}
+
+// readLate reads what the memory lacks of the companies topic: all of it, if Redis
+// was lost.
+func (s *survey) readLate(ctx context.Context) error {
+	companies, err := s.desk.lag(ctx, s.desk.c.Topics.Companies)
+	if err != nil {
+		return err
+	}
+	at, _, err := s.desk.remembered(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, alive, stop := flowing(ctx, s.desk.c.Topics.Companies)
+	defer stop()
+	for _, p := range companies {
+		n := unseen(p, at(p.Partition))
+		if n == 0 {
+			continue
+		}
+		s.late += n
+		_, err := s.desk.cluster.Tail(ctx, p.Topic, p.Partition, at(p.Partition), func(r *kgo.Record) error {
+			alive()
+			hash := maphash.Bytes(s.seed, r.Key)
+			version := versionAt(headerOf(r, schemas.HeaderSiteVersion))
+			if newest, ok := s.newer[hash]; !ok || version > newest {
+				s.newer[hash] = version
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// siteRow is what is shown of a career site.
+type siteRow struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	UpdatedAt string `json:"updated_at"`
+}
+
+// site takes one record in.
+func (s *survey) site(ctx context.Context, r *kgo.Record, p kafka.PartitionLag) error {
+	hash := maphash.Bytes(s.seed, r.Key)
+	s.examples = slices.DeleteFunc(s.examples, func(e example) bool { return e.hash == hash })
+	if r.Value == nil {
+		delete(s.found, hash) // a tombstone
+		return nil
+	}
+	is, row := mark(0), siteRow{}
+	chosen, err := s.desk.c.Selection.Match(r.Value)
+	if err == nil && chosen {
+		err = json.Unmarshal(r.Value, &row)
+	}
+	switch {
+	case err != nil || chosen && (row.ID != string(r.Key) || schemas.CheckID(row.ID) != nil):
+		is = isSpoiled
+	case chosen:
+		is = isChosen
+		if r.Offset < p.Committed {
+			is |= isPassed
+		}
+		s.pending = append(s.pending, chosenSite{hash, row.ID, versionAt(row.UpdatedAt)})
+		if len(s.examples) < examplesMost {
+			s.examples = append(s.examples, example{hash, row.ID, row.Name, why(s.desk.c.Selection.String(), r.Value)})
+		}
+	}
+	s.found[hash] = is
+	if len(s.pending) >= askMost {
+		return s.ask(ctx)
+	}
+	return nil
+}
+
+// ask looks what is known of the sites that wait for it. A later record of a
+// company comes after an earlier one, so the newest has the last word.
+func (s *survey) ask(ctx context.Context) error {
+	ids := make([]string, len(s.pending))
+	for i, site := range s.pending {
+		ids[i] = site.id
+	}
+	known, err := s.memory.Recall(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, site := range s.pending {
+		is := s.found[site.hash]
+		if is&isChosen == 0 {
+			continue // a later record is not chosen
+		}
+		is &^= isFetched | isDead
+		k, there := known[site.id]
+		newer, late := s.newer[site.hash]
+		switch {
+		case late && newer >= site.at:
+			is |= isFetched
+		case !there || versionAt(k.Version) < site.at:
+		case k.Outcome == checkpoint.Profile:
+			is |= isFetched
+		default:
+			is |= isDead
+		}
+		s.found[site.hash] = is
+	}
+	s.pending = s.pending[:0]
+	return nil
+}
+
+// sum adds up the partition that was read.
+func (s *survey) sum() {
+	for _, is := range s.found {
+		s.companies++
+		switch {
+		case is&isSpoiled != 0:
+			s.spoiled++
+		case is&isChosen == 0:
+			continue
+		case is&isFetched != 0:
+			s.fetched++
+		case is&isDead != 0:
+			s.dead++
+		case is&isPassed != 0:
+			s.passed++
+		}
+		if is&isChosen != 0 {
+			s.chosen++
+		}
+	}
+}
+
+// versionAt reads a version, as microseconds of Unix time; one that is none is
+// before all others.
+func versionAt(updatedAt string) int64 {
+	at, err := time.Parse(time.RFC3339Nano, updatedAt)
+	if err != nil {
+		return math.MinInt64
+	}
+	return at.UnixMicro()
+}

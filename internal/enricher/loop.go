@@ -1,0 +1,213 @@
+package enricher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/careerstream/careerstream/internal/company"
+	"github.com/careerstream/careerstream/internal/ratelimit"
+)
+
+// Loop is one replica of the enricher.
+type Loop struct {
+	o        Options
+	broker   Broker
+	fetcher  Fetcher
+	memory   Memory
+	limiter  Limiter
+	selector Selector
+	log      *zap.Logger
+
+	view view
+	// For the watchdog, in unix nanoseconds: when something moved, and when the
+	// goroutine that everything goes through did. Then how much is under way or
+	// ready, and how much of that waits for the request limits.
+	progress, ticked atomic.Int64
+	busy, waiting    atomic.Int64
+}
+
+// New returns a loop that has done nothing yet.
+func New(o Options, broker Broker, fetcher Fetcher, memory Memory, limiter Limiter, selector Selector, log *zap.Logger) *Loop {
+	return &Loop{o: o.withDefaults(), broker: broker, fetcher: fetcher, memory: memory, limiter: limiter, selector: selector, log: log}
+}
+
+// rejoins is how often in a row a membership is begun again that ended with an
+// error before it committed anything.
+const rejoins = 20
+
+// Run works until ctx ends, which is no error: requests in flight then have
+// Options.Drain to end, and what they brought is committed. It returns a
+// *StalledError where nothing moved for Options.Stall although there was work, and
+// an error where no further try can help.
+func (l *Loop) Run(ctx context.Context) error {
+	l.beat()
+	ended := make(chan error, 1)
+	watched, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() { ended <- l.work(ctx) }()
+	stalled := make(chan error, 1)
+	go func() { stalled <- l.watch(watched) }()
+	select {
+	case err := <-ended:
+		stop()
+		<-stalled
+		return err
+	case err := <-stalled:
+		if err != nil {
+			return err // the work hangs somewhere: nobody waits for it any more
+		}
+		return <-ended
+	}
+}
+
+// work joins the group, and again where a membership ended with an error.
+func (l *Loop) work(ctx context.Context) error {
+	for failures := 1; ; failures++ {
+		before := l.view.commits()
+		err := l.member(ctx)
+		switch {
+		case ctx.Err() != nil:
+			if err != nil {
+				l.log.Warn("stopped, and what was in hand is not committed: it is fetched again", zap.Error(err))
+			}
+			return nil
+		case err == nil || fatal(err):
+			return err
+		case l.view.commits() > before:
+			failures = 1
+		case failures > rejoins:
+			return fmt.Errorf("%w (joined the group %d times in vain)", err, failures)
+		}
+		l.log.Warn("left the group, joining again", zap.Error(err))
+		l.view.fail(time.Now(), err)
+		l.beat()
+		wait(ctx, rejoinPause(failures))
+	}
+}
+
+// rejoinPause grows with the failures, up to 15 s, with full jitter.
+func rejoinPause(failures int) time.Duration {
+	most := min(250*time.Millisecond<<min(failures, 10), 15*time.Second)
+	return rand.N(most)
+}
+
+// FatalError is what no further try can mend.
+type FatalError struct{ Err error }
+
+// Error implements error.
+func (e *FatalError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *FatalError) Unwrap() error { return e.Err }
+
+func fatal(err error) bool {
+	var f *FatalError
+	return errors.As(err, &f)
+}
+
+// member is one membership of the group.
+func (l *Loop) member(ctx context.Context) error {
+	m := newMember(l)
+	group, err := l.broker.Join(ctx, m.assigned, m.revoked, m.inbox.current)
+	if err != nil {
+		return fmt.Errorf("join the group: %w", err)
+	}
+	m.group = group
+	err = m.run(ctx)
+	m.end()
+	l.view.left()
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	group.Close(closing)
+	m.running.Wait()
+	return err
+}
+
+// closeTimeout bounds leaving the group.
+const closeTimeout = 10 * time.Second
+
+// inbox is what other goroutines tell a membership.
+type inbox struct {
+	mu       sync.Mutex
+	changes  []change
+	fetched  []fetched
+	readied  []readied
+	woken    bool
+	wakePoll context.CancelFunc
+}
+
+// change is a partition that came or went.
+type change struct {
+	parts  []Place
+	gained bool
+}
+
+// put adds something and wakes the membership.
+func (b *inbox) put(add func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	add()
+	b.woken = true
+	if b.wakePoll != nil {
+		b.wakePoll()
+	}
+}
+
+// current reports whether all that went was taken in.
+func (b *inbox) current() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !slices.ContainsFunc(b.changes, func(c change) bool { return !c.gained })
+}
+
+// listen lets a wait be woken by whatever comes in; false means that something
+// came in already.
+func (b *inbox) listen(wake context.CancelFunc) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.woken {
+		return false
+	}
+	b.wakePoll = wake
+	return true
+}
+
+// take empties the box.
+func (b *inbox) take() (changes []change, done []fetched, ready []readied) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	changes, done, ready = b.changes, b.fetched, b.readied
+	b.changes, b.fetched, b.readied, b.woken, b.wakePoll = nil, nil, nil, false, nil
+	return changes, done, ready
+}
+
+var noReport ratelimit.Report
+
+// reportOf is what the answer said about the limits.
+func reportOf(a company.Answer, err error) ratelimit.Report {
+	limits := a.Limits
+	if err != nil {
+		limits = company.LimitsOf(err)
+	}
+	if !limits.Known {
+		return noReport
+	}
+	return ratelimit.Report{Limit: limits.Limit, Remaining: limits.Remaining, Reset: limits.Reset}
+}
+
+// hostChanged says that a host went down or is back.
+func (l *Loop) hostChanged(name string, down bool) {
+	if down {
+		l.log.Warn("a host does not answer: its companies wait until it does", zap.String("host", name))
+		return
+	}
+	l.log.Info("a host answers again", zap.String("host", name))
+}

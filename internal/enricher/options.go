@@ -1,0 +1,84 @@
+package enricher
+
+import (
+	"cmp"
+	"time"
+)
+
+// Topics are the topics of the loop.
+type Topics struct {
+	Sites, Requests, Companies, DeadLetters string
+	// Retries are the loop's own topics: the first is for records that are due at
+	// once, each other one for a delay of Options.Delays.
+	Retries []string
+	// Slots is the number of partitions of Sites, Companies and Retries.
+	Slots int32
+	// Letters is the number of partitions of DeadLetters.
+	Letters int32
+	// CompaniesID and DeadLettersID are the identities of these topics: one that
+	// is created anew has another. Empty means that the cluster gives none.
+	CompaniesID, DeadLettersID string
+	// MaxCompany and MaxDeadLetter are the largest values, in bytes, that the two
+	// topics take.
+	MaxCompany, MaxDeadLetter int
+}
+
+// Options say how the loop works. Zero fields have the defaults named.
+type Options struct {
+	Topics Topics
+	// Concurrency is how many requests are in flight at most; zero means 16. Batch
+	// is how many of them may have been begun and not be committed, and so what a
+	// crash repeats at most; zero means 100.
+	Concurrency, Batch int
+	// Delays are the waits before a company is tried anew, once it did not answer
+	// for Patience. After the last of them it is a dead letter. Nil means 1 min,
+	// 10 min, 1 h.
+	Delays []time.Duration
+	// Patience is how long a company that does not answer is tried in place; zero
+	// means 5 s.
+	Patience time.Duration
+	// NotFoundTTL is how long a company that was not found is left alone; zero
+	// means a day.
+	NotFoundTTL time.Duration
+	// Stall is how long nothing may move although there is work; zero means 5 min.
+	Stall time.Duration
+	// Drain is how long requests in flight may take once it was told to stop; zero
+	// means 15 s.
+	Drain time.Duration
+	// Home is the host whose answers speak of the request limits (company.Host of
+	// the API's URL): what another host says about too many requests is about that
+	// host alone. Empty means all of them.
+	Home string
+	// Metrics are moved if they are there.
+	Metrics *Metrics
+}
+
+func (o Options) withDefaults() Options {
+	o.Concurrency = cmp.Or(o.Concurrency, 16)
+	o.Batch = cmp.Or(o.Batch, 100)
+	if o.Delays == nil {
+		o.Delays = []time.Duration{time.Minute, 10 * time.Minute, time.Hour}
+	}
+	o.Patience = cmp.Or(o.Patience, 5*time.Second)
+	o.NotFoundTTL = cmp.Or(o.NotFoundTTL, 24*time.Hour)
+	o.Stall = cmp.Or(o.Stall, 5*time.Minute)
+	o.Drain = cmp.Or(o.Drain, 15*time.Second)
+	return o
+}
+
+const (
+	// linger is how long a profile may wait for others to share a transaction with.
+	linger = 100 * time.Millisecond
+	// idleCommit is how long positions wait that no profile comes with.
+	idleCommit = time.Second
+	// commitTimeout bounds a transaction.
+	commitTimeout = 30 * time.Second
+	// pollMost is how many records a poll returns at most.
+	pollMost = 500
+	// openMost is how many records of one partition may be in hand: their offsets
+	// have to fit into the metadata of a commit.
+	openMost = 1000
+)
+
+// handMost is how many records may wait for their turn.
+func (o Options) handMost() int { return max(4*o.Batch, pollMost) }

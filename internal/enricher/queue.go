@@ -1,0 +1,294 @@
+package enricher
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+
+	"github.com/careerstream/careerstream/internal/checkpoint"
+	"github.com/careerstream/careerstream/internal/company"
+	"github.com/careerstream/careerstream/schemas"
+)
+
+// enqueue makes a job of an event, or lets it join the one that there is for its
+// company.
+func (m *member) enqueue(e event, k checkpoint.Known) {
+	here := mark{e.place, e.offset}
+	now := time.Now()
+	j := m.jobs[e.id]
+	switch {
+	case j == nil:
+		j = &job{event: e, marks: []mark{here}, slot: m.l.slotOf(e.place), known: k}
+		m.jobs[e.id] = j
+	case j.under:
+		j.later = append(j.later, e)
+		return
+	default:
+		j.event, j.marks = j.event.merge(e), append(j.marks, here)
+		m.unqueue(j)
+	}
+	url, err := m.l.fetcher.URL(j.event.id, j.event.details)
+	if err != nil {
+		var refused *company.RefusedError
+		reason := schemas.ReasonURLMalformed
+		if errors.As(err, &refused) {
+			reason = refused.Reason
+		}
+		m.dead(j, reason, err, now)
+		return
+	}
+	j.url, j.host = url, m.host(url)
+	if j.notBefore.After(now) {
+		m.delayed = append(m.delayed, j)
+		return
+	}
+	j.host.queue = append(j.host.queue, j)
+}
+
+// unqueue takes a job out of wherever it waits.
+func (m *member) unqueue(j *job) {
+	if j.host != nil {
+		if i := slices.Index(j.host.queue, j); i >= 0 {
+			j.host.queue = slices.Delete(j.host.queue, i, i+1)
+		}
+	}
+	if i := slices.Index(m.delayed, j); i >= 0 {
+		m.delayed = slices.Delete(m.delayed, i, i+1)
+	}
+}
+
+func (m *member) host(url string) *host {
+	name := company.Host(url)
+	h := m.hosts[name]
+	if h == nil {
+		h = newHost(name, m.l.o.Concurrency, m.l.hostChanged)
+		m.hosts[name] = h
+	}
+	return h
+}
+
+// begin starts as many requests as are allowed, of one host after the other.
+func (m *member) begin(now time.Time) {
+	for len(m.delayed) > 0 && !m.delayed[0].notBefore.After(now) {
+		j := m.delayed[0]
+		m.delayed = m.delayed[1:]
+		j.host.queue = append(j.host.queue, j)
+	}
+	room := min(m.l.o.Concurrency-m.inflight, m.l.o.Batch-m.inflight-m.fetched)
+	names := m.waitingHosts(now)
+	for idle := 0; room > 0 && idle < len(names); {
+		h := m.hosts[names[m.turn%len(names)]]
+		m.turn++
+		if len(h.queue) == 0 || !m.beginOf(h) {
+			idle++
+			continue
+		}
+		idle = 0
+		room--
+	}
+}
+
+func (m *member) waitingHosts(now time.Time) []string {
+	var names []string
+	for name, h := range m.hosts {
+		if len(h.queue) > 0 && !h.until.After(now) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// beginOf starts the request of a host that has waited longest.
+func (m *member) beginOf(h *host) bool {
+	done, probe, ok := h.begin()
+	if !ok {
+		return false
+	}
+	j := h.queue[0]
+	h.queue = h.queue[1:]
+	j.under, j.done, j.probe = true, done, probe
+	ctx, cancel := context.WithCancel(m.work)
+	start, stop := context.WithCancel(m.start)
+	j.cancel = func() { cancel(); stop() }
+	m.inflight++
+	m.running.Go(func() {
+		f := m.l.fetch(start, ctx, j)
+		cancel()
+		stop()
+		m.inbox.put(func() { m.inbox.fetched = append(m.inbox.fetched, f) })
+	})
+	return true
+}
+
+// finish takes in what came of a request.
+func (m *member) finish(f fetched, now time.Time) error {
+	j := f.job
+	m.inflight--
+	j.cancel = nil
+	verdict, reason, pause := company.Judge(f.err)
+	if !f.begun || j.gone {
+		j.host.skipped(j.done)
+		m.again(j, 0, now)
+		return nil
+	}
+	m.l.beat()
+	// A company that answered in whichever way has a host that is up.
+	j.host.end(j.event.id, j.done, f.err == nil || verdict != company.Again, now)
+	j.event.tries, j.event.last = j.event.tries+1, f.at
+	if j.event.first.IsZero() {
+		j.event.first = f.at
+	}
+	switch {
+	case f.err == nil:
+		m.succeed(j, f, now)
+	case verdict == company.Slow:
+		j.event.tries--
+		m.slow(j.host, now.Add(cmp.Or(pause, slowPause)))
+		m.again(j, 0, now)
+	case verdict == company.Stop:
+		return &FatalError{f.err}
+	case verdict == company.Dead:
+		m.dead(j, reason, f.err, now)
+	case j.probe:
+		m.again(j, 0, now) // it was asked for the host's sake
+	default:
+		m.failed(j, f, max(pause, inPlacePause(j.failures)), now)
+	}
+	return nil
+}
+
+// slow stops requests until a time: all of them for the host that the request
+// limits are about, and a host's own for another one.
+func (m *member) slow(h *host, until time.Time) {
+	if m.l.home(h.name) {
+		m.l.limiter.Until(m.work, until)
+		return
+	}
+	h.until = until
+}
+
+// slowPause is how long a server that wants fewer requests is left alone, where it
+// does not say.
+const slowPause = time.Second
+
+// inPlacePause is the wait before another try in place.
+func inPlacePause(failures int) time.Duration {
+	return min(250*time.Millisecond<<min(failures, 5), 2*time.Second)
+}
+
+// failed tries a company again that did not answer, in place as long as the
+// patience lasts and from a retry topic after that.
+func (m *member) failed(j *job, f fetched, pause time.Duration, now time.Time) {
+	j.failures++
+	j.spent += f.took + pause
+	m.l.view.fail(now, f.err)
+	if j.spent <= m.l.o.Patience {
+		m.again(j, pause, now)
+		return
+	}
+	j.event.attempts++
+	if j.event.attempts > len(m.l.o.Delays) {
+		m.dead(j, schemas.ReasonExhausted, f.err, now)
+		return
+	}
+	m.putOff(j, now)
+}
+
+// putOff sends a job to the retry topic of its attempts.
+func (m *member) putOff(j *job, now time.Time) {
+	tier := max(j.event.attempts, 1)
+	due := now.Add(m.l.o.Delays[tier-1])
+	m.settleJob(j, settled{what: OutcomeRetry, records: []*kgo.Record{retryRecord(m.l.o.Topics.Retries[tier], j.event, due)}}, now)
+}
+
+// again lets a job wait for another try: at the head of its queue, or for a while.
+func (m *member) again(j *job, pause time.Duration, now time.Time) {
+	if j.gone {
+		return
+	}
+	j.under, j.done = false, nil
+	if pause > 0 {
+		j.notBefore = now.Add(pause)
+		i, _ := slices.BinarySearchFunc(m.delayed, j, func(a, b *job) int { return a.notBefore.Compare(b.notBefore) })
+		m.delayed = slices.Insert(m.delayed, i, j)
+	} else {
+		j.host.queue = slices.Insert(j.host.queue, 0, j)
+	}
+	later := j.later
+	j.later = nil
+	for _, e := range later {
+		m.enqueue(e, j.known)
+	}
+}
+
+// succeed settles a job that was answered.
+func (m *member) succeed(j *job, f fetched, now time.Time) {
+	version := max(j.event.version, j.known.Version, j.known.Newest)
+	if j.event.site {
+		version = max(j.event.version, j.known.Version)
+	}
+	k := &checkpoint.Known{ID: j.event.id, Version: version, At: f.at, Outcome: checkpoint.Profile, ETag: f.answer.ETag}
+	if f.answer.NotModified {
+		if k.ETag == "" {
+			k.ETag = j.known.ETag
+		}
+		m.settleJob(j, settled{what: OutcomeUnchanged, known: k}, now)
+		return
+	}
+	t := m.l.o.Topics
+	if size := len(f.answer.Profile); t.MaxCompany > 0 && size > t.MaxCompany {
+		m.dead(j, schemas.ReasonTooLarge, &tooLargeError{size, t.MaxCompany}, now)
+		return
+	}
+	record := companyRecord(t.Companies, j.event.id, version, j.url, f.answer)
+	m.settleJob(j, settled{what: OutcomeProfile, known: k, records: []*kgo.Record{record}}, now)
+}
+
+// dead settles a job as a dead letter.
+func (m *member) dead(j *job, reason schemas.DeadLetterReason, err error, now time.Time) {
+	s := settled{what: OutcomeDeadLetter}.letter(m.l.o.Topics, j.event, verdictOf(reason, j.url, err, now), j.known)
+	m.settleJob(j, s, now)
+}
+
+func (m *member) settleJob(j *job, s settled, now time.Time) {
+	j.under = true
+	s.id, s.slot, s.marks, s.job, s.at = j.event.id, j.slot, j.marks, j, now
+	if j.event.tries > 0 {
+		m.fetched++
+	}
+	m.settle(s)
+}
+
+// spill makes room where it is full of companies of a host that ails, and another
+// host answers: those that wait longest come back later, without a word about an
+// attempt. Where it is the only host there is nothing to make room for.
+func (m *member) spill(now time.Time) bool {
+	var worst *host
+	others := false
+	for _, h := range m.hosts {
+		switch {
+		case h.ails(now):
+			if worst == nil || len(h.queue) > len(worst.queue) {
+				worst = h
+			}
+		case now.Sub(h.answered) < time.Minute:
+			others = true
+		}
+	}
+	if worst == nil || !others || len(worst.queue) < m.l.o.handMost()/4 {
+		return false
+	}
+	spilled := worst.queue[1:]
+	worst.queue = worst.queue[:1:1]
+	for _, j := range spilled {
+		m.putOff(j, now)
+	}
+	m.l.log.Info("companies of a host that does not answer are put off", zap.String("host", worst.name), zap.Int("companies", len(spilled)))
+	return true
+}

@@ -1,0 +1,143 @@
+package enricher
+
+import (
+	"context"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/careerstream/careerstream/internal/checkpoint"
+)
+
+// recentMost is how many companies are remembered in process.
+const recentMost = 20_000
+
+// recall is what is known of companies: what the shared memory says, and what
+// this process has committed since it last could tell the memory.
+type recall struct {
+	memory Memory
+	// recent is the newest of what this process did, in two halves: when the young
+	// one is full it becomes the old one, whose entries are then gone.
+	young, old map[string]checkpoint.Known
+	// epoch is the memory's when the slots were prepared; see epochMark.
+	epoch int64
+	// behind says that the memory lacks something that the topics have: it was
+	// away, or is a new one. The slots have to be read again.
+	behind bool
+	// away is when the memory last did not answer, and why.
+	away time.Time
+	why  error
+}
+
+func newRecall(m Memory) *recall {
+	return &recall{memory: m, young: make(map[string]checkpoint.Known)}
+}
+
+// of returns what is known of companies. The error is about the shared memory:
+// the answer is then what this process itself did.
+func (r *recall) of(ctx context.Context, ids []string) (map[string]checkpoint.Known, error) {
+	var known map[string]checkpoint.Known
+	err := r.why
+	if time.Since(r.away) > awayPause {
+		if known, err = r.memory.Recall(ctx, ids); err != nil {
+			err = r.failed(err)
+		}
+	}
+	if known == nil {
+		known = make(map[string]checkpoint.Known)
+	}
+	for _, id := range ids {
+		mine, ok := r.young[id]
+		if !ok {
+			mine, ok = r.old[id]
+		}
+		if shared, found := known[id]; ok && (!found || supersedes(mine, shared)) {
+			known[id] = mine
+		}
+	}
+	return known, err
+}
+
+// supersedes reports whether a is the later word about a company than b.
+func supersedes(a, b checkpoint.Known) bool {
+	if a.Version != b.Version {
+		return a.Version > b.Version
+	}
+	return a.At.After(b.At)
+}
+
+// add notes what was committed, in the shared memory if that is there. marks say
+// how far the companies topic is known by it.
+func (r *recall) add(ctx context.Context, known []checkpoint.Known, marks checkpoint.Marks) error {
+	for _, k := range known {
+		if k.Outcome == "" {
+			continue // no more than a newer version that was seen
+		}
+		if len(r.young) >= recentMost/2 {
+			r.old, r.young = r.young, make(map[string]checkpoint.Known)
+		}
+		r.young[k.ID] = k
+	}
+	if len(known) > 0 && !r.behind { // otherwise it learns it when it catches up
+		if err := r.memory.Remember(ctx, known...); err != nil {
+			return r.failed(err)
+		}
+	}
+	// A mark says that nothing is missing before it.
+	if len(marks) > 0 && !r.behind {
+		if err := r.memory.SetMarks(ctx, marks); err != nil {
+			return r.failed(err)
+		}
+	}
+	return nil
+}
+
+// epochMark is the mark whose offset is no offset: a number that the memory is
+// given when it is new. All other marks carry it in their names, so what a memory
+// was told before it was lost says nothing to anybody after that, however late it
+// arrives.
+const epochMark = "epoch"
+
+// epochOf returns the memory's epoch and its marks. A memory that has none is
+// given one.
+func epochOf(ctx context.Context, memory Memory) (int64, checkpoint.Marks, error) {
+	marks, err := memory.Marks(ctx)
+	if err != nil || marks[epochMark] != 0 {
+		return marks[epochMark], marks, err
+	}
+	if err := memory.SetMarks(ctx, checkpoint.Marks{epochMark: 1 + rand.Int64N(1<<52)}); err != nil {
+		return 0, nil, err
+	}
+	marks, err = memory.Marks(ctx) // another replica may have been faster
+	return marks[epochMark], marks, err
+}
+
+// lacks reports whether there is something in the topics that the memory was not
+// told: it was away, or it is another one than when the slots were prepared.
+func (r *recall) lacks(ctx context.Context) (bool, error) {
+	marks, err := r.memory.Marks(ctx)
+	if err != nil {
+		return false, r.failed(err)
+	}
+	r.behind = r.behind || marks[epochMark] != r.epoch
+	return r.behind, nil
+}
+
+// failed notes that the memory does not answer, for awayPause.
+func (r *recall) failed(err error) error {
+	r.behind, r.away, r.why = true, time.Now(), err
+	return err
+}
+
+// awayPause is how long a memory that does not answer is not asked again: each
+// question takes until it times out.
+const awayPause = time.Second
+
+// markOf names a partition in the marks. A topic that is created anew has another
+// identity, and nothing of it is known.
+func markOf(epoch int64, topic, id string, partition int32) string {
+	if id != "" {
+		topic = id
+	}
+	return strconv.FormatInt(epoch, 36) + "/" + topic + "/" + strconv.Itoa(int(partition))
+}
