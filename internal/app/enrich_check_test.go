@@ -85,7 +85,7 @@ func TestEnrichCheckNamesEachFaultWithItsFix(t *testing.T) {
 		"a key of another shape":    {harm: func(r *ring) { r.e.Company.Key = secret.New("jbe_wrong") }, says: []string{"warn  api key ", "does not have the shape"}},
 		"an API that redirects":     {api: simulator.Options{RedirectPlainHTTP: true}, items: []string{"api"}, says: []string{"fix: set JOBO_BASE_URL to where it redirects to"}},
 		"an API that is down":       {harm: func(r *ring) { _ = r.feed.Close() }, items: []string{"api"}, says: []string{"connection refused", "fix: check JOBO_BASE_URL", "skip  clock"}},
-		"hosts without the API":     {harm: func(r *ring) { r.e.Company.Hosts = []string{"jobo.world"} }, items: []string{"hosts"}, says: []string{"fix: add 127.0.0.1:", "skip  api "}},
+		"hosts without the API":     {harm: func(r *ring) { r.e.Company.Hosts = []string{"jobo.world"} }, says: []string{"warn  hosts ", "becomes a dead letter", "fix: add 127.0.0.1:", "ok    api "}},
 		"a clock that is wrong":     {api: simulator.Options{Clock: func() time.Time { return time.Now().Add(10 * time.Minute) }}, items: []string{"clock"}, says: []string{"it is 10m0s behind the API's", "timedatectl"}},
 		"limits that are off":       {harm: func(r *ring) { r.e.Limits = nil }, says: []string{"warn  rate limit ", "COMPANY_RATE_LIMIT is off"}},
 		"nothing selected":          {harm: func(r *ring) { r.e.Selection = mustEnricher(r.t, nil, "check").Selection }, says: []string{"ok    selection ", "only companies that are requested"}},

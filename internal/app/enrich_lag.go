@@ -80,7 +80,7 @@ func (d *enrichDesk) count(ctx context.Context, p kafka.PartitionLag, lag *Topic
 		if due := dueOf(r); records == 0 && !due.IsZero() && (lag.NextDue.IsZero() || due.Before(lag.NextDue)) {
 			lag.NextDue = due
 		}
-		if records++; many || records > countMost {
+		if records++; many {
 			return errEnough
 		}
 		return nil

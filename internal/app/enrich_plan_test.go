@@ -2,7 +2,6 @@ package app
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -11,7 +10,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/careerstream/careerstream/internal/checkpoint"
-	"github.com/careerstream/careerstream/internal/enricher"
 	"github.com/careerstream/careerstream/internal/ratelimit"
 	"github.com/careerstream/careerstream/internal/simulator"
 )
@@ -91,7 +89,7 @@ func TestAPlanAfterARunHasNothingToFetch(t *testing.T) {
 	h := newHall(t, simulator.Options{Rows: 40})
 	h.sync(t, nil)
 	says(t, h.planned(t, nil), "to fetch", "40")
-	h.enrich(t, nil, func(p *enricherParts) bool { return p.loop.View().Counts[enricher.OutcomeProfile] == 40 })
+	h.enrich(t, nil, func(p *enricherParts) bool { return h.remembers(t, p, 40) })
 	table := h.planned(t, nil)
 	says(t, table, "chosen", "40, of which 40 are fetched in that version")
 	says(t, table, "to fetch", "0")
@@ -182,12 +180,12 @@ func TestHowLongRequestsTakeAtTheLimits(t *testing.T) {
 
 func TestWhyShowsTheFieldsOfTheExpression(t *testing.T) {
 	t.Parallel()
-	site := fmt.Appendf(nil, `{"name":"Acme", "industries": ["fintech", "bio"], "is_agency":%s}`, "false")
+	site := []byte(`{"name":"Acme", "industries": ["fintech", "bio"], "ats": null}`)
 	for expression, want := range map[string]string{
-		`"fintech" in industries`:               `industries=["fintech","bio"]`,
-		`is_agency == false and name != "name"`: `name="Acme" is_agency=false`,
-		`name == "industries"`:                  `name="Acme"`,
-		"true":                                  "",
+		`"fintech" in industries`:                        `industries=["fintech","bio"]`,
+		`ats == nil and name != "name" or summary == ""`: `name="Acme" summary=null ats=null`,
+		`name == 'industries'`:                           `name="Acme"`,
+		"true":                                           "",
 	} {
 		if got := why(expression, site); got != want {
 			t.Errorf("%s: got %s, want %s", expression, got, want)

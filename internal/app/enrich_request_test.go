@@ -88,7 +88,7 @@ func TestRequestsThatCanNotBePublishedAreAFailure(t *testing.T) {
 		want string
 	}{
 		"no broker":       {environment{"KAFKA_BROKERS": refused(t)}, "a", "can't be reached"},
-		"no topic":        {environment{"TOPICS_CREATE": "false"}, "a", "does not exist"},
+		"no topic":        {environment{"TOPICS_CREATE": "false", "REQUESTS_TOPIC": "nobody-has-it"}, "a", "does not exist"},
 		"a file of bytes": {nil, "a\n" + strings.Repeat("x", 100_000), "standard input after line 1: "},
 	} {
 		if out, err := h.ask(t, RequestWish{}, c.in, c.more); err == nil || exitCode(err) != ExitFailed || !strings.Contains(err.Error(), c.want) || out != "" {

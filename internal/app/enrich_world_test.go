@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/careerstream/careerstream/internal/checkpoint"
+	"github.com/careerstream/careerstream/internal/enricher"
 	"github.com/careerstream/careerstream/internal/kafka"
 	"github.com/careerstream/careerstream/internal/simulator"
 	"github.com/careerstream/careerstream/schemas"
@@ -45,11 +46,7 @@ func newHall(t *testing.T, o simulator.Options) *hall {
 // config is the enricher's.
 func (h *hall) config(t *testing.T, more environment) Enricher {
 	t.Helper()
-	env := h.env.with(more)
-	for _, foreign := range []string{"FEED_NAME", "PROGRESS_TOPIC", "FEED_RATE_LIMIT", "SYNC_OVERLAP"} {
-		delete(env, foreign)
-	}
-	return mustEnricher(t, env, "plan")
+	return mustEnricher(t, h.env.with(more), "plan")
 }
 
 // topics creates the enricher's topics.
@@ -143,7 +140,26 @@ func (h *hall) wantRequested(t *testing.T, want map[string]schemas.CompanyReques
 	}
 }
 
-// enrich runs an enricher until done says so of what it logs.
+// remembers reports whether a replica has published so many profiles, and Redis
+// knows it.
+func (h *hall) remembers(t *testing.T, p *enricherParts, profiles int64) bool {
+	t.Helper()
+	if p.loop.View().Counts[enricher.OutcomeProfile] != profiles {
+		return false
+	}
+	d := p.desk(h.config(t, nil))
+	companies, err := d.lag(t.Context(), d.c.Topics.Companies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := d.memoryStatus(t.Context(), companies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Present && m.Behind == 0
+}
+
+// enrich runs an enricher until done says so.
 func (h *hall) enrich(t *testing.T, more environment, done func(parts *enricherParts) bool) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -86,8 +86,14 @@ func (t enrichTick) line(rate float64) string {
 		n    int64
 		what string
 	}{
-		{int64(t.InFlight - t.Limited), "in flight"}, {int64(t.Queued + t.Limited), "queued"}, {t.NotModified, "not modified"}, {t.Known, "known"},
-		{t.DeadLetters, "dead letters"}, {t.Retries, "put off"}, {int64(t.Held), "not due"}, {int64(t.Down), "hosts down"},
+		{int64(t.InFlight - t.Limited), "in flight"},
+		{int64(t.Queued + t.Limited), "queued"},
+		{t.NotModified, "not modified"},
+		{t.Known, "known"},
+		{t.DeadLetters, "dead letters"},
+		{t.Retries, "put off"},
+		{int64(t.Held), "not due"},
+		{int64(t.Down), "hosts down"},
 	} {
 		if count.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", count.n, count.what))

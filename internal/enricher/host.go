@@ -2,6 +2,8 @@ package enricher
 
 import (
 	"errors"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -12,8 +14,13 @@ import (
 //
 // Its window is how many requests may be in flight to it. It begins small and
 // doubles with every round of answers, as TCP's slow start does (RFC 5681, 3.1),
-// and is halved by a failure. So a host that never answers holds two of the
-// requests that are allowed, and one that is well all of them.
+// and is halved where nobody answers any more. So a host that never answers holds
+// two of the requests that are allowed, and one that is well all of them.
+//
+// Some companies of a host that is well may hang. Once one has hung for several
+// times as long as answers take, a request holds its place only for as long as an
+// answer takes: whoever hangs then costs the others no more than somebody who
+// answers.
 type host struct {
 	name     string
 	queue    []*job // in the order in which they came
@@ -28,6 +35,14 @@ type host struct {
 	answered time.Time
 	// until is when it wants to be asked again, where it said so.
 	until time.Time
+	// flying are the requests under way, oldest first; late is how many of them
+	// have lost their place.
+	flying []*job
+	late   int
+	// latency is how long answers take, a moving average; zero before the first.
+	// Until suspect something is known to hang.
+	latency time.Duration
+	suspect time.Time
 }
 
 const (
@@ -36,6 +51,17 @@ const (
 	// as down. It is asked again after breakPause.
 	breakAfter = 5
 	breakPause = 10 * time.Second
+	// narrowAfter is how many companies in a row have to fail for the window to be
+	// halved: that a few of them do is nobody else's trouble.
+	narrowAfter = 3
+	// hangs is how many times as long as an answer a request has to be under way to
+	// count as one that hangs, and hangsLeast how long at least. hangsUnknown is for
+	// a host that has not answered yet.
+	hangs        = 6
+	hangsLeast   = 150 * time.Millisecond
+	hangsUnknown = 2 * time.Second
+	// suspicion is how long the host is looked at with suspicion after that.
+	suspicion = 30 * time.Second
 )
 
 // errNoAnswer tells the breaker about a failure; what it was is told elsewhere.
@@ -61,13 +87,21 @@ func (h *host) down() bool { return h.breaker.State() != gobreaker.StateClosed }
 // ails reports whether the host keeps its companies waiting although requests to
 // it may start: others need not wait for it.
 func (h *host) ails(now time.Time) bool {
-	return h.down() || h.until.After(now) || len(h.failing) > 0 && now.Sub(h.answered) > breakPause
+	return h.down() || h.until.After(now) || h.silent(now) || len(h.failing) > 0 && now.Sub(h.answered) > breakPause
+}
+
+// silent reports whether a request hangs and nothing was answered since it was
+// sent: it is the host that hangs then, not the company.
+func (h *host) silent(now time.Time) bool {
+	return slices.ContainsFunc(h.flying, func(j *job) bool {
+		return j.age(now) > h.hanging() && h.answered.UnixNano() < j.sent.Load()
+	})
 }
 
 // begin allows a request, and returns what is to be told how it ended. probe says
 // that it is there to see whether the host is back.
 func (h *host) begin() (done func(error), probe, ok bool) {
-	if float64(h.inflight) >= h.window {
+	if float64(h.inflight-h.late) >= h.window {
 		return nil, false, false
 	}
 	probe = h.down()
@@ -79,27 +113,74 @@ func (h *host) begin() (done func(error), probe, ok bool) {
 	return done, probe, true
 }
 
-// end notes how a request ended.
-func (h *host) end(id string, done func(error), answered bool, now time.Time) {
-	h.inflight--
+// hanging is how long a request has to be under way to count as one that hangs.
+func (h *host) hanging() time.Duration {
+	if h.latency == 0 {
+		return hangsUnknown
+	}
+	return max(hangs*h.latency, hangsLeast)
+}
+
+// place is how long a request holds its place: as long as it takes, unless
+// something hangs here.
+func (h *host) place(now time.Time) time.Duration {
+	if h.suspect.After(now) && h.latency > 0 {
+		return h.latency
+	}
+	return math.MaxInt64
+}
+
+// look finds out which requests have lost their place.
+func (h *host) look(now time.Time) {
+	hanging := h.hanging()
+	for _, j := range h.flying {
+		if j.age(now) > hanging {
+			h.suspect = now.Add(suspicion)
+			break
+		}
+	}
+	h.late = 0
+	for _, j := range h.flying {
+		if j.age(now) > h.place(now) {
+			h.late++
+		}
+	}
+}
+
+// end notes how a request ended, and how long it took.
+func (h *host) end(j *job, answered bool, took time.Duration, now time.Time) {
+	h.landed(j)
 	if answered {
 		h.window = min(h.window+1, h.most)
 		clear(h.failing)
 		h.answered = now
-		done(nil)
+		if h.latency == 0 {
+			h.latency = took
+		}
+		h.latency += (took - h.latency) / 16
+		j.done(nil)
 		return
 	}
-	h.window = max(h.window/2, 1)
-	h.failing[id] = true
-	done(errNoAnswer)
+	h.failing[j.event.id] = true
+	if len(h.failing) >= narrowAfter {
+		h.window = max(h.window/2, 1)
+	}
+	j.done(errNoAnswer)
+}
+
+func (h *host) landed(j *job) {
+	h.inflight--
+	if i := slices.Index(h.flying, j); i >= 0 {
+		h.flying = slices.Delete(h.flying, i, i+1)
+	}
 }
 
 // skipped notes that a request was not made after all.
-func (h *host) skipped(done func(error)) {
-	h.inflight--
+func (h *host) skipped(j *job) {
+	h.landed(j)
 	if h.down() {
-		done(errNoAnswer) // a probe that was not made tells nothing good
+		j.done(errNoAnswer) // a probe that was not made tells nothing good
 		return
 	}
-	done(nil)
+	j.done(nil)
 }

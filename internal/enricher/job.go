@@ -2,6 +2,7 @@ package enricher
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -40,10 +41,28 @@ type job struct {
 	// whether a host is back.
 	done  func(error)
 	probe bool
+	// sent is when it was sent, in unix nanoseconds; zero while it waits for the
+	// request limits. The request's own goroutine sets it.
+	sent atomic.Int64
 	// cancel ends the request; gone says that its partition moved, so that nobody
-	// waits for it.
-	cancel context.CancelFunc
-	gone   bool
+	// waits for it, cut that it kept others waiting.
+	cancel    context.CancelFunc
+	gone, cut bool
+}
+
+// cutOff ends a request that keeps others waiting.
+func (j *job) cutOff() {
+	j.cut = true
+	j.cancel()
+}
+
+// age is how long the request has been under way.
+func (j *job) age(now time.Time) time.Duration {
+	sent := j.sent.Load()
+	if sent == 0 {
+		return 0
+	}
+	return now.Sub(time.Unix(0, sent))
 }
 
 // fetched is what came of a request.
@@ -110,6 +129,7 @@ func (l *Loop) fetch(start, ctx context.Context, j *job) fetched {
 		return out
 	}
 	began := time.Now()
+	j.sent.Store(began.UnixNano())
 	answer, err := l.fetcher.Get(ctx, j.event.id, j.url, j.known.ETag)
 	out.took, out.at = time.Since(began), time.Now()
 	out.answer, out.err, out.begun = answer, err, true

@@ -313,6 +313,10 @@ func (m *member) nextDue(now time.Time) time.Time {
 		if h.until.After(now) {
 			sooner(h.until)
 		}
+		if len(h.queue) > 0 && slices.ContainsFunc(h.flying, func(j *job) bool { return j.sent.Load() != 0 }) {
+			// Somebody waits: a place is free when a request has hung for too long.
+			sooner(now.Add(min(max(h.latency/2, 5*time.Millisecond), h.hanging()/4)))
+		}
 	}
 	if len(m.ready) > 0 {
 		sooner(m.ready[0].at.Add(linger))

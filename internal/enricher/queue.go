@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -79,7 +80,8 @@ func (m *member) begin(now time.Time) {
 		m.delayed = m.delayed[1:]
 		j.host.queue = append(j.host.queue, j)
 	}
-	room := min(m.l.o.Concurrency-m.inflight, m.l.o.Batch-m.inflight-m.fetched)
+	late := m.lookAtHosts(now)
+	room := min(m.l.o.Concurrency-(m.inflight-late), m.l.o.Batch-m.inflight-m.fetched)
 	names := m.waitingHosts(now)
 	for idle := 0; room > 0 && idle < len(names); {
 		h := m.hosts[names[m.turn%len(names)]]
@@ -91,6 +93,35 @@ func (m *member) begin(now time.Time) {
 		idle = 0
 		room--
 	}
+}
+
+// lookAtHosts returns how many requests have lost their place to others, and cuts
+// off some that hang: where they fill half of a batch the oldest ones, and where
+// the whole host hangs all of them, if others wait for it. Their companies are
+// tried again later, from a retry topic.
+func (m *member) lookAtHosts(now time.Time) (late int) {
+	var hanging []*job
+	for _, h := range m.hosts {
+		h.look(now)
+		late += h.late
+		mute := h.silent(now) && len(h.queue) > 0
+		for _, j := range h.flying {
+			switch {
+			case j.cut || j.age(now) <= h.hanging():
+			case mute:
+				j.cutOff()
+			default:
+				hanging = append(hanging, j)
+			}
+		}
+	}
+	if excess := late - max(m.l.o.Batch/2, 1); excess > 0 && len(hanging) > 0 {
+		slices.SortFunc(hanging, func(a, b *job) int { return cmp.Compare(a.sent.Load(), b.sent.Load()) })
+		for _, j := range hanging[:min(excess, len(hanging))] {
+			j.cutOff()
+		}
+	}
+	return late
 }
 
 func (m *member) waitingHosts(now time.Time) []string {
@@ -112,7 +143,9 @@ func (m *member) beginOf(h *host) bool {
 	}
 	j := h.queue[0]
 	h.queue = h.queue[1:]
-	j.under, j.done, j.probe = true, done, probe
+	j.under, j.done, j.probe, j.cut = true, done, probe, false
+	j.sent.Store(0)
+	h.flying = append(h.flying, j)
 	ctx, cancel := context.WithCancel(m.work)
 	start, stop := context.WithCancel(m.start)
 	j.cancel = func() { cancel(); stop() }
@@ -133,13 +166,17 @@ func (m *member) finish(f fetched, now time.Time) error {
 	j.cancel = nil
 	verdict, reason, pause := company.Judge(f.err)
 	if !f.begun || j.gone {
-		j.host.skipped(j.done)
+		j.host.skipped(j)
 		m.again(j, 0, now)
 		return nil
 	}
 	m.l.beat()
 	// A company that answered in whichever way has a host that is up.
-	j.host.end(j.event.id, j.done, f.err == nil || verdict != company.Again, now)
+	if j.cut && !j.host.silent(now) {
+		j.host.skipped(j) // the host answers others
+	} else {
+		j.host.end(j, f.err == nil || verdict != company.Again, f.took, now)
+	}
 	j.event.tries, j.event.last = j.event.tries+1, f.at
 	if j.event.first.IsZero() {
 		j.event.first = f.at
@@ -147,6 +184,9 @@ func (m *member) finish(f fetched, now time.Time) error {
 	switch {
 	case f.err == nil:
 		m.succeed(j, f, now)
+	case j.cut:
+		f.err = fmt.Errorf("no answer within %s, while others waited", f.took.Round(time.Millisecond))
+		m.later(j, f.err, now)
 	case verdict == company.Slow:
 		j.event.tries--
 		m.slow(j.host, now.Add(cmp.Or(pause, slowPause)))
@@ -192,9 +232,14 @@ func (m *member) failed(j *job, f fetched, pause time.Duration, now time.Time) {
 		m.again(j, pause, now)
 		return
 	}
+	m.later(j, f.err, now)
+}
+
+// later puts a company off that did not answer, unless this was its last chance.
+func (m *member) later(j *job, err error, now time.Time) {
 	j.event.attempts++
 	if j.event.attempts > len(m.l.o.Delays) {
-		m.dead(j, schemas.ReasonExhausted, f.err, now)
+		m.dead(j, schemas.ReasonExhausted, err, now)
 		return
 	}
 	m.putOff(j, now)

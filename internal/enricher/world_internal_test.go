@@ -40,9 +40,11 @@ type world struct {
 	gets     map[string]int
 	failures int
 	missing  map[string]bool
-	broken   map[string]bool // answers 500
-	hanging  map[string]bool // hosts
-	forced   map[string]bool // asked for with force
+	broken   map[string]bool      // answers 500
+	hanging  map[string]bool      // hosts
+	forced   map[string]bool      // asked for with force
+	stuck    func(id string) bool // never answers
+	oneHost  bool                 // all companies live there
 	latency  func() time.Duration
 }
 
@@ -62,7 +64,7 @@ func newWorld(t *testing.T, o Options) *world {
 		logs: make(map[Place][]*kgo.Record), committed: make(map[Place]Position),
 		members: make(map[*replica]bool), owner: make(map[int32]*replica),
 		versions: make(map[string]int), gets: make(map[string]int), missing: make(map[string]bool), broken: make(map[string]bool), hanging: make(map[string]bool), forced: make(map[string]bool),
-		latency: func() time.Duration { return 50 * time.Millisecond },
+		latency: func() time.Duration { return 50 * time.Millisecond }, stuck: func(string) bool { return false },
 	}
 }
 
@@ -93,7 +95,11 @@ func (w *world) update(id string) {
 }
 
 func (w *world) site(id string, partition int32) {
-	value := fmt.Sprintf(`{"id":%q,"updated_at":%q,"details_url":"https://%s/%s"}`, id, worldVersion(w.versions[id]), worldHost(id), id)
+	host := worldHost(id)
+	if w.oneHost {
+		host = worldHost("")
+	}
+	value := fmt.Sprintf(`{"id":%q,"updated_at":%q,"details_url":"https://%s/%s"}`, id, worldVersion(w.versions[id]), host, id)
 	w.append(&kgo.Record{Topic: sitesName, Partition: partition, Key: []byte(id), Value: []byte(value)})
 }
 
@@ -379,8 +385,8 @@ func (w *world) Get(ctx context.Context, id, url, etag string) (company.Answer, 
 	w.gets[id]++
 	version, hangs, latency := w.versions[id], w.hanging[company.Host(url)], w.latency()
 	missing, broken := w.missing[id], w.broken[id]
-	if hangs {
-		latency = 10 * time.Second
+	if hangs || w.stuck(id) {
+		latency, hangs = 30*time.Second, true
 	}
 	w.mu.Unlock()
 	if !wait(ctx, latency) {

@@ -142,27 +142,28 @@ func (s *Shared) try(ctx context.Context, op int64) (*Ticket, time.Duration) {
 		return &Ticket{}, 0
 	}
 	if ask {
-		wait, err := s.ask(ctx, op)
-		if err == nil && wait > 0 {
-			return nil, wait
+		got, err := s.ask(ctx, op)
+		switch {
+		case err != nil:
+			s.failed(err)
+		case got.word == wordGo:
+			return s.start(op, got.now), 0
+		default:
+			return nil, got.wait
 		}
-		if err == nil {
-			return s.start(op, now, true), 0
-		}
-		s.failed(err)
 	}
 	if wait := s.alone(); wait > 0 {
 		return nil, wait
 	}
-	return s.start(op, now, false), 0
+	return s.start(op, 0), 0
 }
 
-// start remembers a request that begins. told says whether Redis knows it.
-func (s *Shared) start(op int64, asked time.Duration, told bool) *Ticket {
+// start remembers a request that begins. at is when Redis let it, or zero.
+func (s *Shared) start(op, at int64) *Ticket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.own.add(op, s.now(), told)
-	return &Ticket{shared: s, op: op, asked: asked}
+	s.own.add(op, s.now(), at > 0)
+	return &Ticket{shared: s, op: op, at: at}
 }
 
 // Until holds every replica back until t, those included that wait already. A
@@ -200,7 +201,7 @@ func (s *Shared) Waiting() (n int, until time.Time) {
 type Ticket struct {
 	shared *Shared // nil where there is nothing to count
 	op     int64
-	asked  time.Duration // before it was let start: its age is never too small
+	at     int64 // when Redis let it start, by its clock in us; zero if it did not
 	done   atomic.Bool
 }
 
@@ -220,7 +221,7 @@ func (t *Ticket) Done(r Report) {
 	if !reachable {
 		return // the next one that asks Redis brings it along
 	}
-	if err := s.scripts.done(t.op, born, now-t.asked, r); err != nil {
+	if err := s.scripts.done(t.op, born, t.at, r); err != nil {
 		s.mu.Lock()
 		s.own.forgetTold(t.op)
 		s.mu.Unlock()

@@ -19,12 +19,13 @@ const (
 	replays = 3
 )
 
-// ask lets Redis decide about the request op. It returns zero when it may start,
-// and otherwise after how long to ask again. The caller holds the turn.
-func (s *Shared) ask(ctx context.Context, op int64) (time.Duration, error) {
+// ask lets Redis decide about the request op. It may start when
+// the reply says so, and otherwise asks again after its wait. The caller holds the
+// turn.
+func (s *Shared) ask(ctx context.Context, op int64) (reply, error) {
 	for range replays {
 		if err := s.recall(ctx); err != nil {
-			return 0, err
+			return reply{}, err
 		}
 		s.mu.Lock()
 		q := question{owner: s.opts.Owner, op: op, born: s.link.born}
@@ -34,15 +35,15 @@ func (s *Shared) ask(ctx context.Context, op int64) (time.Duration, error) {
 		s.mu.Unlock()
 		got, err := s.scripts.take(ctx, q)
 		if err != nil {
-			return 0, err
+			return reply{}, err
 		}
 		s.answered(got)
 		if got.word != wordReplay {
 			s.queued = got.word == wordWait
-			return got.wait, nil
+			return got, nil
 		}
 	}
-	return heartbeat, nil // it loses its log as fast as it gets it back
+	return reply{word: wordWait, wait: heartbeat}, nil // it loses its log as fast as it gets it back
 }
 
 // recall tells Redis what it does not know of this process.

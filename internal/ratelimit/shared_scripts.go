@@ -52,6 +52,7 @@ type reply struct {
 	wait, held time.Duration
 	born       string
 	replicas   int
+	now        int64 // the server's clock, in us
 	free       []int // places of each window
 }
 
@@ -96,7 +97,7 @@ func stretched(per time.Duration) time.Duration {
 
 func (s *scripts) take(ctx context.Context, q question) (reply, error) {
 	args := append([]any{q.owner, s.member(q.op), q.born, inFlight.Microseconds(), q.grace.Microseconds()}, s.windows...)
-	out, err := s.run(ctx, s.takeS, args, 5+len(s.windows)/2)
+	out, err := s.run(ctx, s.takeS, args, 6+len(s.windows)/2)
 	if err != nil {
 		return reply{}, fmt.Errorf("ask for a request: %w", err)
 	}
@@ -104,16 +105,16 @@ func (s *scripts) take(ctx context.Context, q question) (reply, error) {
 	if err != nil {
 		return reply{}, fmt.Errorf("ask for a request: %w", err)
 	}
-	got := reply{word: out[0], wait: us(n[0]), born: out[2], replicas: int(n[1]), held: us(n[2])}
-	for _, free := range n[3:] {
+	got := reply{word: out[0], wait: us(n[0]), born: out[2], replicas: int(n[1]), held: us(n[2]), now: n[3]}
+	for _, free := range n[4:] {
 		got.free = append(got.free, int(free))
 	}
 	return got, nil
 }
 
 // done is called when the answer may belong to a context that has ended.
-func (s *scripts) done(op int64, born string, age time.Duration, r Report) error {
-	args := append([]any{s.member(op), born, inFlight.Microseconds(), age.Microseconds(), r.Limit, r.Remaining}, s.windows...)
+func (s *scripts) done(op int64, born string, started int64, r Report) error {
+	args := append([]any{s.member(op), born, inFlight.Microseconds(), started, r.Limit, r.Remaining}, s.windows...)
 	if _, err := s.run(context.Background(), s.doneS, args, 1); err != nil {
 		return fmt.Errorf("end a request: %w", err)
 	}

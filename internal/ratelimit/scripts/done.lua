@@ -1,13 +1,14 @@
 -- Notes that an answer has come, and what it said about the limits.
--- ARGV op, born as the caller knows it, bound in us, age of the request in us (measured from before it was
--- asked for), limit and remaining (0 and 0 if nothing was said), then the windows
-local op, known, bound, started = ARGV[1], ARGV[2], tonumber(ARGV[3]), now - tonumber(ARGV[4])
+-- ARGV op, born as the caller knows it, bound in us, when take.lua let it start (0
+-- if it did not), limit and remaining (0 and 0 if nothing was said), the windows
+local op, known, bound, started = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local said, remaining = tonumber(ARGV[5]), tonumber(ARGV[6])
 local ws = windows(7)
 redis.call('ZADD', LOG, text(now), op)
 keep(LOG, ws[#ws].per + 2 * bound)
 load()
-if said <= 0 or state.born ~= known or now < tonumber(state.gathers or '0') then
+-- Of a request that took longer than it may, the log has too little left to tell.
+if said <= 0 or now - started > bound or state.born ~= known or now < tonumber(state.gathers or '0') then
   return { 'OK' }
 end
 

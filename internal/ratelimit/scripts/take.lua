@@ -37,7 +37,7 @@ keep(REPLICAS, 600 * SECOND)
 -- The free places of each window are what a replica goes by if this is the last
 -- answer that it gets.
 local function answer(word, wait)
-  local out = { word, text(wait), state.born, text(redis.call('ZCARD', REPLICAS)), text(held()) }
+  local out = { word, text(wait), state.born, text(redis.call('ZCARD', REPLICAS)), text(held()), text(now) }
   for i, w in ipairs(ws) do
     local used = redis.call('ZCOUNT', LOG, '(' .. text(now - w.per), '+inf')
     out[#out + 1] = text(math.max(limit(ws, i) - others(w, ws[1].per) - used, 0))
