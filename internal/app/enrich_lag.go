@@ -27,8 +27,12 @@ type TopicLag struct {
 	NextDue time.Time `json:"next_due,omitzero"`
 }
 
-// countMost is how many offsets of a partition are looked at to count its records.
-const countMost = 1000
+// countMost is how many offsets of a partition are looked at to count its records,
+// lookMost how many partitions are looked into: each takes a few round trips.
+const (
+	countMost = 1000
+	lookMost  = 100
+)
 
 // headerDue is the enrichment loop's header for when a record of a retry topic is
 // due, in Unix milliseconds.
@@ -51,9 +55,19 @@ func (d *enrichDesk) lags(ctx context.Context) ([]TopicLag, error) {
 	if err != nil {
 		return nil, err
 	}
+	looks := 0
 	for _, p := range partitions {
-		if err := d.count(ctx, p, at[p.Topic]); err != nil {
-			return nil, err
+		from, n := rest(p)
+		lag := at[p.Topic]
+		switch {
+		case n == 0:
+		case looks == lookMost:
+			lag.Lag, lag.AtMost = lag.Lag+n, true
+		default:
+			looks++
+			if err := d.count(ctx, p, from, n, lag); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return all, nil
@@ -68,12 +82,9 @@ func rest(p kafka.PartitionLag) (from, n int64) {
 // errEnough ends a reading that has what it needs.
 var errEnough = errors.New("that is enough")
 
-// count adds what waits in one partition to its topic's lag.
-func (d *enrichDesk) count(ctx context.Context, p kafka.PartitionLag, lag *TopicLag) error {
-	from, n := rest(p)
-	if n == 0 {
-		return nil
-	}
+// count adds what waits in one partition from an offset on, n offsets, to its
+// topic's lag.
+func (d *enrichDesk) count(ctx context.Context, p kafka.PartitionLag, from, n int64, lag *TopicLag) error {
 	records, many := int64(0), n > countMost
 	_, err := d.cluster.Tail(ctx, p.Topic, p.Partition, from, func(r *kgo.Record) error {
 		// Records of a retry topic are due in their order.

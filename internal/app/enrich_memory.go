@@ -44,16 +44,16 @@ func unseen(p kafka.PartitionLag, mark int64) int64 {
 	return 0
 }
 
-// memoryStatus looks at the memory. Kafka need not answer for it.
-func (d *enrichDesk) memoryStatus(ctx context.Context, companies []kafka.PartitionLag) (MemoryStatus, error) {
+// memoryStatus looks at the memory.
+func (d *enrichDesk) memoryStatus(ctx context.Context, companies []kafka.PartitionLag) (m MemoryStatus, _ error) {
 	if d.redisErr != nil {
-		return MemoryStatus{Error: d.redisErr.Error()}, d.redisErr
+		return m, d.redisErr
 	}
 	at, present, err := d.remembered(ctx)
 	if err != nil {
-		return MemoryStatus{Error: err.Error()}, err
+		return m, err
 	}
-	m := MemoryStatus{Present: present}
+	m.Present = present
 	for _, p := range companies {
 		m.Behind += unseen(p, at(p.Partition))
 	}

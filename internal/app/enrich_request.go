@@ -18,8 +18,8 @@ import (
 // It creates missing topics as a run does. What wish holds was judged before; a
 // details_url that would be refused is a *UsageError, and nothing is published.
 //
-// Of the input the good lines are published as they come, so it may be of any
-// length. The bad ones are named at the end in an error, the first of them each by
+// Of the input the good lines are published as they come, a thousand at a time, so
+// it may be of any length. The bad ones are named at the end in an error, the first of them each by
 // its number.
 func EnrichRequest(ctx context.Context, c Enricher, wish RequestWish, in io.Reader, out io.Writer) error {
 	if wish.DetailsURL != "" {
@@ -40,6 +40,9 @@ func EnrichRequest(ctx context.Context, c Enricher, wish RequestWish, in io.Read
 		return err
 	}
 	ask := func(id string) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		return p.add(ctx, schemas.CompanyRequest{ID: id, DetailsURL: wish.DetailsURL, Reason: wish.Reason, Force: wish.Force})
 	}
 	var bad badLines

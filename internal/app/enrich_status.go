@@ -120,17 +120,20 @@ func (r *EnrichReport) askKafka(ctx context.Context, d *enrichDesk) (err error) 
 	return err
 }
 
-func (r *EnrichReport) askMemory(ctx context.Context, d *enrichDesk) (err error) {
-	if d.kafkaErr == nil {
-		companies, lagErr := d.lag(ctx, d.c.Topics.Companies)
-		if lagErr != nil {
-			r.Memory.Error = lagErr.Error()
-			return lagErr
-		}
-		r.Memory, err = d.memoryStatus(ctx, companies)
-		return err
+// askMemory looks at the memory that belongs to the companies topic, which only
+// Kafka can tell.
+func (r *EnrichReport) askMemory(ctx context.Context, d *enrichDesk) error {
+	if d.kafkaErr != nil {
+		r.Memory.Error = "without Kafka nobody knows what there is to remember"
+		return d.redisErr
 	}
-	r.Memory, err = d.memoryStatus(ctx, nil)
+	companies, err := d.lag(ctx, d.c.Topics.Companies)
+	if err == nil {
+		r.Memory, err = d.memoryStatus(ctx, companies)
+	}
+	if err != nil {
+		r.Memory.Error = err.Error()
+	}
 	return err
 }
 

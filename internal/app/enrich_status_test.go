@@ -145,7 +145,7 @@ func TestEnrichStatusWithOneServerAwayShowsTheOther(t *testing.T) {
 	if err == nil || r.Kafka.Error == "" || len(r.Topics) != 0 || r.Rate.Error != "" || len(r.Rate.Windows) != 3 {
 		t.Errorf("without Kafka: got %v and %+v, want an error, and the rate", err, r)
 	}
-	contains(t, table, "kafka", "can't be reached", "0 of 360 in the window of 360/m")
+	contains(t, table, "kafka", "can't be reached", "without Kafka nobody knows", "0 of 360 in the window of 360/m")
 }
 
 func TestWhatAViewSaysToPeople(t *testing.T) {

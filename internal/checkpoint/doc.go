@@ -132,8 +132,9 @@
 //	ACL SETUSER jobo on >PASSWORD ~jobo:{FEED}:* ~jobo:{key-*}:*
 //	  +client|setname +ping +eval +evalsha +get +set +del +incr +pexpire +pttl +hset +hmget +hgetall +hdel
 //
-// The enricher needs the keys ~jobo:{companies}:* as well, and +time and the
-// commands of sorted sets for its request limits. A cluster asks for
+// The enricher needs the keys ~jobo:{companies}:* as well, and for its request
+// limits +time +hincrby +zadd +zcard +zcount +zrangebyscore +zrank +zrem
+// +zremrangebyscore +zrevrange +zscore. A cluster asks for
 // +cluster|slots besides. Diagnose says more with +info +time +config|get, and
 // does without.
 package checkpoint

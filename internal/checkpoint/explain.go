@@ -17,7 +17,7 @@ import (
 )
 
 // rights are what the user of REDIS_URL needs, of keys and of commands.
-const rights = "~jobo:{feed}:* ~jobo:{key-*}:* ~jobo:{companies}:* +client|setname +ping +eval +evalsha +get +set +del +incr +pexpire +pttl +hset +hmget +hgetall +hdel, and +cluster|slots in a cluster"
+const rights = "~jobo:{feed}:* ~jobo:{key-*}:* ~jobo:{companies}:* +client|setname +ping +eval +evalsha +get +set +del +incr +pexpire +pttl +hset +hmget +hgetall +hdel, for the enricher +time +hincrby +zadd +zcard +zcount +zrangebyscore +zrank +zrem +zremrangebyscore +zrevrange +zscore, and +cluster|slots in a cluster"
 
 // symptom is how a server says what ails it.
 type symptom struct {

@@ -31,6 +31,8 @@ type event struct {
 	// known already is no answer.
 	asked time.Time
 	force bool
+	// bad says why the record is none that can be served; nil where it can.
+	bad *refusal
 	// unwanted says that the selection does not choose this career site.
 	unwanted bool
 	// details is the URL that the site or the request names, if it does.
@@ -46,6 +48,21 @@ type event struct {
 	// answer, tries the requests for it, the first and the last of which was then.
 	attempts, tries int
 	first, last     time.Time
+}
+
+// refusal is why a record can't be served.
+type refusal struct {
+	reason schemas.DeadLetterReason
+	err    error
+}
+
+// knownAs is the name under which what came of the event is remembered: the
+// company, or for a record that names none the record itself.
+func (e event) knownAs() string {
+	if e.bad != nil {
+		return e.from.name()
+	}
+	return e.id
 }
 
 // versionLayout is RFC 3339 with a fixed width, so that texts compare as times.

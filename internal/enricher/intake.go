@@ -51,12 +51,10 @@ func (m *member) judge(r *kgo.Record, at Place, p *part, now time.Time) (_ event
 		}
 		e, err := siteEvent(r)
 		if err != nil {
-			m.refuse(badRecord(r), schemas.ReasonBadSite, err, now)
-			return e, false
+			return badRecord(r, schemas.ReasonBadSite, err), true
 		}
 		if wanted, err := m.l.selector.Match(r.Value); err != nil {
-			m.refuse(e, schemas.ReasonBadSite, err, now)
-			return e, false
+			return badRecord(r, schemas.ReasonBadSite, err), true
 		} else if !wanted {
 			e.value = nil // only its version is of interest
 			e.details = ""
@@ -66,16 +64,14 @@ func (m *member) judge(r *kgo.Record, at Place, p *part, now time.Time) (_ event
 	case t.Requests:
 		e, err := requestEvent(r)
 		if err != nil {
-			m.refuse(badRecord(r), schemas.ReasonBadRequest, err, now)
-			return e, false
+			return badRecord(r, schemas.ReasonBadRequest, err), true
 		}
 		m.forward(e, now)
 		return e, false
 	default:
 		e, due, err := retryEvent(r)
 		if err != nil {
-			m.refuse(badRecord(r), schemas.ReasonBadRequest, err, now)
-			return e, false
+			return badRecord(r, schemas.ReasonBadRequest, err), true
 		}
 		if len(p.due) > 0 || due.After(now) {
 			m.holdBack(at, p, e, due)
@@ -85,9 +81,10 @@ func (m *member) judge(r *kgo.Record, at Place, p *part, now time.Time) (_ event
 	}
 }
 
-// badRecord is an event of a record that could not be read.
-func badRecord(r *kgo.Record) event {
-	return event{id: string(r.Key), value: r.Value, from: originOf(r)}.at(r)
+// badRecord is an event of a record that could not be read: a dead letter, unless
+// it is one already.
+func badRecord(r *kgo.Record, reason schemas.DeadLetterReason, err error) event {
+	return event{id: string(r.Key), value: r.Value, from: originOf(r), bad: &refusal{reason, err}}.at(r)
 }
 
 // inSlot returns a career site that stands where its company belongs. One that
@@ -134,8 +131,12 @@ func (m *member) decide(ctx context.Context, events []event) error {
 	}
 	var seen []checkpoint.Known
 	for _, e := range events {
-		k, found := known[e.id]
+		k, found := known[e.knownAs()]
 		switch {
+		case e.bad != nil && found:
+			m.skip(e, OutcomeKnown)
+		case e.bad != nil:
+			m.refuse(e)
 		case e.unwanted:
 			if found && k.Newest < e.version {
 				seen = append(seen, checkpoint.Known{ID: e.id, Newest: e.version})
@@ -159,7 +160,7 @@ func (m *member) decide(ctx context.Context, events []event) error {
 func (m *member) know(ctx context.Context, events []event) (map[string]checkpoint.Known, error) {
 	ids := make([]string, 0, len(events))
 	for _, e := range events {
-		ids = append(ids, e.id)
+		ids = append(ids, e.knownAs())
 	}
 	known, err := m.recall.of(ctx, ids)
 	if err != nil {
@@ -193,11 +194,12 @@ func (m *member) skip(e event, what Outcome) {
 	m.l.count(what, 1)
 }
 
-// refuse makes a dead letter of a record.
-func (m *member) refuse(e event, reason schemas.DeadLetterReason, err error, now time.Time) {
+// refuse makes a dead letter of a record that could not be read.
+func (m *member) refuse(e event) {
+	now := time.Now()
 	m.settle(settled{
 		id: e.id, slot: m.l.slotOf(e.place), marks: []mark{{e.place, e.offset}}, what: OutcomeDeadLetter, at: now,
-	}.letter(m.l.o.Topics, e, verdictOf(reason, "", err, now), checkpoint.Known{}))
+	}.letter(m.l.o.Topics, e, verdictOf(e.bad.reason, "", e.bad.err, now), checkpoint.Known{}))
 }
 
 // forward sends a record to the slot of its company.
@@ -214,8 +216,9 @@ func (m *member) settle(s settled) { m.ready = append(m.ready, s) }
 // letter adds a dead letter, and what is known of the company then: that its
 // version, or the one that was fetched before it, came to this.
 func (s settled) letter(t Topics, e event, v verdict, before checkpoint.Known) settled {
+	e.version = max(e.version, before.Version) // whoever reads it later knows as much
 	s.records = append(s.records, deadLetter(t.DeadLetters, t.MaxDeadLetter, e, v))
-	k := checkpoint.Known{ID: e.id, Version: max(e.version, before.Version), At: v.at, ETag: before.ETag}
+	k := checkpoint.Known{ID: e.id, Version: e.version, At: v.at, ETag: before.ETag}
 	if k, ok := outcomeOf(k, v.reason, e.from); ok {
 		s.known = &k
 	}

@@ -54,7 +54,7 @@ type part struct {
 
 func newMember(l *Loop) *member {
 	m := &member{
-		l: l, recall: newRecall(l.memory), parts: make(map[Place]*part), jobs: make(map[string]*job), hosts: make(map[string]*host),
+		l: l, recall: newRecall(l.memory, l.o.NotFoundTTL), parts: make(map[Place]*part), jobs: make(map[string]*job), hosts: make(map[string]*host),
 		lastCommit: time.Now(),
 	}
 	m.work, m.kill = context.WithCancel(context.Background())

@@ -16,6 +16,8 @@ const recentMost = 20_000
 // this process has committed since it last could tell the memory.
 type recall struct {
 	memory Memory
+	// notFound is how long a company that is missing is known to be.
+	notFound time.Duration
 	// recent is the newest of what this process did, in two halves: when the young
 	// one is full it becomes the old one, whose entries are then gone.
 	young, old map[string]checkpoint.Known
@@ -29,8 +31,8 @@ type recall struct {
 	why  error
 }
 
-func newRecall(m Memory) *recall {
-	return &recall{memory: m, young: make(map[string]checkpoint.Known)}
+func newRecall(m Memory, notFound time.Duration) *recall {
+	return &recall{memory: m, notFound: notFound, young: make(map[string]checkpoint.Known)}
 }
 
 // of returns what is known of companies. The error is about the shared memory:
@@ -50,6 +52,9 @@ func (r *recall) of(ctx context.Context, ids []string) (map[string]checkpoint.Kn
 		mine, ok := r.young[id]
 		if !ok {
 			mine, ok = r.old[id]
+		}
+		if mine.Outcome == checkpoint.Missing && time.Since(mine.At) > r.notFound {
+			continue
 		}
 		if shared, found := known[id]; ok && (!found || supersedes(mine, shared)) {
 			known[id] = mine

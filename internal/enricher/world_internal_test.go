@@ -60,7 +60,7 @@ func newWorld(t *testing.T, o Options) *world {
 		CompaniesID: "c", DeadLettersID: "d", MaxCompany: 1 << 20, MaxDeadLetter: 1 << 20,
 	}
 	return &world{
-		t: t, o: o, memory: checkpoint.NewMemoryFetched(checkpoint.FetchedOptions{NotFoundTTL: 24 * time.Hour}),
+		t: t, o: o, memory: checkpoint.NewMemoryFetched(checkpoint.FetchedOptions{NotFoundTTL: o.NotFoundTTL}),
 		logs: make(map[Place][]*kgo.Record), committed: make(map[Place]Position),
 		members: make(map[*replica]bool), owner: make(map[int32]*replica),
 		versions: make(map[string]int), gets: make(map[string]int), missing: make(map[string]bool), broken: make(map[string]bool), hanging: make(map[string]bool), forced: make(map[string]bool),
@@ -140,13 +140,35 @@ type replica struct {
 	news     chan struct{}
 }
 
+// raw writes a record as somebody may who knows no rules. The caller has the lock.
+func (w *world) raw(topic, key, value string) {
+	r := &kgo.Record{Topic: topic, Value: []byte(value)}
+	if key != "" {
+		r.Key = []byte(key)
+	}
+	if topic == sitesName {
+		r.Partition = worldSlot(r.Key, worldSlots)
+	}
+	w.append(r)
+}
+
 func (w *world) start() *replica {
+	r := w.idle()
+	r.run()
+	return r
+}
+
+// idle is a replica that was not started yet.
+func (w *world) idle() *replica {
 	r := &replica{w: w, owned: make(map[Place]int64), paused: make(map[Place]bool), news: make(chan struct{}, 1), ended: make(chan error, 1)}
 	r.loop = New(w.o, r, w, w.memory, w, selectAll{}, zap.NewNop())
-	ctx, cancel := context.WithCancel(w.t.Context())
+	return r
+}
+
+func (r *replica) run() {
+	ctx, cancel := context.WithCancel(r.w.t.Context())
 	r.cancel = cancel
 	go func() { r.ended <- r.loop.Run(ctx) }()
-	return r
 }
 
 type selectAll struct{}

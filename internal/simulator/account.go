@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"net/http"
+	"time"
 )
 
 // KeyState is what an API key may do.
@@ -62,6 +63,14 @@ func (s *Simulator) Ledger() Ledger {
 	return out
 }
 
+// SetLatency replaces [Options.Latency] or [Options.CompanyLatency] for requests
+// that come from now on.
+func (s *Simulator) SetLatency(r Route, d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.latency[r] = d
+}
+
 // VoidCursor refuses a cursor from now on: status 409 with a replacement request,
 // any other as 400 "Invalid cursor".
 func (s *Simulator) VoidCursor(cursor string, status int) {
@@ -81,7 +90,7 @@ func (s *Simulator) VoidCursors(status int) {
 func (s *Simulator) TooManyServed() (feed, companies int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ledger.total.Status[http.StatusTooManyRequests], s.profileStatus[http.StatusTooManyRequests]
+	return s.ledger.total.Status[http.StatusTooManyRequests], s.profileLedger.status[http.StatusTooManyRequests]
 }
 
 // Keys returns what each known key may do. The keys are masked: somebody may have

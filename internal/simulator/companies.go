@@ -12,7 +12,7 @@ import (
 func (s *Simulator) serveCompany(w http.ResponseWriter, r *http.Request) {
 	a := s.answerCompany(r)
 	s.mu.Lock()
-	s.profileStatus[a.counted()]++
+	s.recordProfile(r, a)
 	s.mu.Unlock()
 	s.send(w, r, a)
 }
@@ -31,8 +31,8 @@ func (s *Simulator) answerCompany(r *http.Request) answer {
 	if refused != nil {
 		return *refused
 	}
-	f := s.pickFault(call{route: RouteCompanies, id: text})
-	if s.pause(r.Context(), f.delayBefore()) != nil {
+	f, latency := s.plan(call{route: RouteCompanies, id: text, host: r.Host})
+	if s.pause(r.Context(), latency+f.delayBefore()) != nil {
 		return answer{fault: &Fault{Kind: KindReset}}
 	}
 	if f.replaces() {
@@ -43,7 +43,7 @@ func (s *Simulator) answerCompany(r *http.Request) answer {
 		a.fault = &Fault{Kind: KindReset}
 		return a
 	}
-	return s.spoil(a, f)
+	return s.spoil(spoilProfile(a, f), f)
 }
 
 // admitPublic counts a request against the key's limit or, without a known key,
@@ -67,6 +67,7 @@ func (s *Simulator) admitPublic(r *http.Request) (caller, *answer) {
 		a := s.standingOn(who, s.refuseLocked(s.tooMany(groupGeneral, who.standing.wait)))
 		return who, &a
 	}
+	s.profileLedger.admit(s.now().UnixNano())
 	return who, nil
 }
 
@@ -82,6 +83,10 @@ func (s *Simulator) profile(r *http.Request, text string) answer {
 	}
 	rec := &s.table.records[ordinal]
 	c, version := rec.company, rec.version
+	if status, removed := s.removed[c.id]; removed {
+		defer s.mu.Unlock()
+		return s.refuseLocked(noLonger(status))
+	}
 	s.profiles[c.id]++
 	s.mu.Unlock()
 
@@ -90,13 +95,22 @@ func (s *Simulator) profile(r *http.Request, text string) answer {
 	if matchesTag(r.Header.Values("If-None-Match"), tag) {
 		return answer{status: http.StatusNotModified, header: header}
 	}
-	// The vocabulary is never written, so this needs no lock.
-	text2, err := json.Marshal(newProfile(s.table.words, &c, version))
+	whole, err := s.render(&c, version)
 	if err != nil {
 		return s.refuse(problem{status: http.StatusInternalServerError, code: "internal", title: "Internal error", detail: err.Error()})
 	}
 	header.Set("Content-Type", "application/json; charset=utf-8")
-	return answer{status: http.StatusOK, header: header, body: text2}
+	return answer{status: http.StatusOK, header: header, body: whole}
+}
+
+// render writes the profile of a version. The vocabulary is never written, so
+// this needs no lock.
+func (s *Simulator) render(c *company, version uint32) ([]byte, error) {
+	text, err := json.Marshal(newProfile(s.table.words, c, version))
+	if err != nil {
+		return nil, err
+	}
+	return s.fill.apply(text, int(c.id[0])), nil
 }
 
 // matchesTag compares weakly, as RFC 9110 wants it for GET.
@@ -135,7 +149,8 @@ func (s *Simulator) ProfilesServed() int {
 	return total
 }
 
-// Profile returns the bytes that GET answers for a company's newest version.
+// Profile returns the bytes of a company's newest version: what GET answers for
+// it unless a fault or a removal says otherwise.
 func (s *Simulator) Profile(id string) ([]byte, bool) {
 	s.mu.Lock()
 	ordinal, ok := s.find(id)
@@ -145,6 +160,6 @@ func (s *Simulator) Profile(id string) ([]byte, bool) {
 	}
 	c, version := s.table.records[ordinal].company, s.table.records[ordinal].version
 	s.mu.Unlock()
-	text, err := json.Marshal(newProfile(s.table.words, &c, version))
+	text, err := s.render(&c, version)
 	return text, err == nil
 }

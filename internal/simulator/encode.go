@@ -7,13 +7,15 @@ import (
 	"time"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // body is a row as the feed sends it, without the base URL: that is only known
 // once somebody asks, so the row is kept in two parts around it.
 type body struct {
 	bytes []byte
-	cut   int32 // where the base URL belongs; below 0: details_url is null
+	cut   int32 // where the base URL belongs; below 0: nowhere
 }
 
 // append writes the row for a base URL.
@@ -45,14 +47,15 @@ type encoder struct {
 
 // encodeRow writes version of c into dst and returns the row that was added.
 // The same arguments give the same bytes.
-func encodeRow(dst []byte, v *vocabulary, c *company, version uint32, updated int64, plain bool) body {
+func encodeRow(dst []byte, t *table, c *company, version uint32, updated int64) body {
+	v := t.words
 	e := encoder{dst: dst, r: seeded(binary.BigEndian.Uint64(c.id[:8]), uint64(version))}
-	if !plain && e.r.chance(40) {
+	if !t.plain && e.r.chance(40) {
 		e.spelling = 1 + e.r.below(3)
 	}
 	start := len(dst)
 	e.dst = append(e.dst, '{')
-	extras := !plain && e.r.chance(15)
+	extras := !t.plain && e.r.chance(15)
 	if extras && e.r.chance(30) {
 		e.extras()
 		extras = false
@@ -61,7 +64,7 @@ func encodeRow(dst []byte, v *vocabulary, c *company, version uint32, updated in
 	e.links(v, c)
 	e.time("discovered_at", c.discovered)
 	e.time("updated_at", updated)
-	cut := e.details(c, start)
+	cut := e.details(t, c, start)
 	if extras {
 		e.extras()
 	}
@@ -112,17 +115,36 @@ func (e *encoder) links(v *vocabulary, c *company) {
 
 // details writes details_url and returns where the base URL goes, counted from
 // the row's first byte.
-func (e *encoder) details(c *company, start int) int32 {
+func (e *encoder) details(t *table, c *company, start int) int32 {
 	e.key("details_url")
-	if e.r.chance(2) {
+	missing := e.r.chance(2)
+	if t.details != nil {
+		return e.planted(t.details(c.id.String()), start)
+	}
+	if missing {
 		e.dst = append(e.dst, "null"...)
 		return -1
 	}
 	e.dst = append(e.dst, '"')
 	cut := int32(len(e.dst) - start)
-	e.dst = append(e.dst, "/api/companies/"...)
+	e.dst = append(e.dst, pathCompanies...)
 	e.dst = c.id.append(e.dst)
 	e.dst = append(e.dst, '"')
+	return cut
+}
+
+// planted writes the details_url that Options.DetailsURL wants.
+func (e *encoder) planted(url string, start int) int32 {
+	if url == "" {
+		e.dst = append(e.dst, "null"...)
+		return -1
+	}
+	cut := int32(-1)
+	if strings.HasPrefix(url, pathCompanies) {
+		cut = int32(len(e.dst) + len(`"`) - start)
+	}
+	// What is not UTF-8 in it is replaced, and the error says no more than that.
+	e.dst, _ = jsontext.AppendQuote(e.dst, url)
 	return cut
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -17,6 +18,7 @@ const (
 	KindStatus Kind = "status" // Status with Header, Body and RetryAfter
 	KindReset  Kind = "reset"  // the connection is reset before a status line
 	KindHTML   Kind = "html"   // 200 with a page for people, as a proxy sends it
+	KindHang   Kind = "hang"   // not a byte for Delay, then a reset; 0 waits until the client leaves
 )
 
 // Of time. They wait for Delay.
@@ -54,19 +56,25 @@ const (
 	KindDryWallet Kind = "dry_wallet" // it holds Credits from now on: 402 until someone fills it, where they do not cover the page
 )
 
-// Of the rows. Rows (0: 1) of them are made up.
+// Of the rows. Rows (0: 1) of them are made up. On [RouteCompanies] it is the
+// profile that breaks the rule, where a comment says so.
 const (
 	KindMoreRows         Kind = "more_rows"     // that many more than asked for, real ones
 	KindDuplicateRows    Kind = "duplicate_row" // the page's first rows again, in Version
 	KindNullRow          Kind = "null_row"
-	KindRowWithoutID     Kind = "row_without_id"
+	KindRowWithoutID     Kind = "row_without_id" // or a profile
 	KindEmptyID          Kind = "empty_id"
-	KindLongID           Kind = "long_id"      // an id of Bytes (0: 10 KiB)
-	KindNumberID         Kind = "number_id"    // the id is a number
-	KindOversizedRow     Kind = "oversized"    // a valid row of about Bytes (0: 2 MiB)
-	KindDeepNesting      Kind = "deep_nesting" // a row with Bytes (0: 10,001) nested arrays
-	KindDuplicateMembers Kind = "duplicate_members"
-	KindInvalidUTF8      Kind = "invalid_utf8"
+	KindLongID           Kind = "long_id"           // an id of Bytes (0: 10 KiB)
+	KindNumberID         Kind = "number_id"         // the id is a number
+	KindOversizedRow     Kind = "oversized"         // a valid row of about Bytes (0: 2 MiB); or a profile of so many more
+	KindDeepNesting      Kind = "deep_nesting"      // a row with Bytes (0: 10,001) nested arrays; or a profile
+	KindDuplicateMembers Kind = "duplicate_members" // or a profile: its second id is another company's
+	KindInvalidUTF8      Kind = "invalid_utf8"      // or a profile
+)
+
+// Of profiles alone.
+const (
+	KindWrongCompany Kind = "wrong_company" // the id is Text (empty: one that no company has)
 )
 
 // Framing is how a cut body says where it should have ended.
@@ -122,6 +130,7 @@ type When struct {
 	Route  Route  `json:"route,omitzero"`
 	Cursor string `json:"cursor,omitzero"` // only requests with this very cursor
 	ID     string `json:"id,omitzero"`     // only the profile of this company
+	Host   string `json:"host,omitzero"`   // only requests for this Host, port included
 	Page   int    `json:"page,omitzero"`   // only while the Page-th page is being bought; the first is 1
 	// The rest counts the requests that meet the above and that no earlier fault
 	// in the queue has taken.
@@ -135,6 +144,7 @@ type call struct {
 	route  Route
 	cursor string
 	id     string
+	host   string
 	page   int
 }
 
@@ -186,6 +196,8 @@ func (a *armed) meets(c call) bool {
 		return false
 	case w.ID != "" && w.ID != c.id:
 		return false
+	case w.Host != "" && !strings.EqualFold(w.Host, c.host):
+		return false
 	case w.Page != 0 && w.Page != c.page:
 		return false
 	}
@@ -212,12 +224,12 @@ func (s *Simulator) ResetFaults() {
 	s.faults.queue = nil
 }
 
-// pickFault returns the fault for a call, nil for none.
-func (s *Simulator) pickFault(c call) *Fault {
+// plan returns the fault for a call, nil for none, and the latency of its route.
+func (s *Simulator) plan(c call) (*Fault, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.page = s.ledger.total.Pages + 1
-	return s.faults.pick(c)
+	return s.faults.pick(c), s.latency[c.route]
 }
 
 // checked fills in defaults and refuses what cannot be meant.
@@ -242,6 +254,7 @@ func (f Fault) checked() (Fault, error) {
 	}
 	refuse(f.When.Route != RouteFeed && f.When.Route != RouteCompanies, "route %q is unknown", f.When.Route)
 	refuse(f.When.Route == RouteCompanies && rule.feedOnly, "only the feed can do that")
+	refuse(f.When.Route == RouteFeed && rule.companiesOnly, "only companies can do that")
 	refuse(f.Kind == KindStatus && (f.Status < 200 || f.Status > 599), "status %d is not in 200..599", f.Status)
 	refuse(f.Kind == KindVoidCursor && f.Status != 400 && f.Status != 409, "status %d is neither 400 nor 409", f.Status)
 	refuse(f.When.Probability < 0 || f.When.Probability > 1, "probability %v is not in 0..1", f.When.Probability)
@@ -255,17 +268,19 @@ func (f Fault) checked() (Fault, error) {
 
 // rule is what a kind's defaults are and where it can happen.
 type rule struct {
-	bytes    int
-	status   int
-	feedOnly bool
+	bytes         int
+	status        int
+	feedOnly      bool
+	companiesOnly bool
 }
 
 func ruleOf(k Kind) (rule, bool) {
 	switch k {
 	case KindStatus:
 		return rule{status: 500}, true
-	case KindReset, KindHTML, KindLatency, KindStall, KindCut,
-		KindTrailing, KindBOM, KindGzipCRC, KindContentType, KindDateSkew:
+	case KindReset, KindHTML, KindHang, KindLatency, KindStall, KindCut,
+		KindTrailing, KindBOM, KindGzipCRC, KindContentType, KindDateSkew,
+		KindRowWithoutID, KindDuplicateMembers, KindInvalidUTF8:
 		return rule{}, true
 	case KindDrip:
 		return rule{bytes: 1}, true
@@ -276,12 +291,14 @@ func ruleOf(k Kind) (rule, bool) {
 	case KindLongID:
 		return rule{bytes: 10 << 10, feedOnly: true}, true
 	case KindOversizedRow:
-		return rule{bytes: 2 << 20, feedOnly: true}, true
+		return rule{bytes: 2 << 20}, true
 	case KindDeepNesting:
-		return rule{bytes: 10_001, feedOnly: true}, true
+		return rule{bytes: 10_001}, true
+	case KindWrongCompany:
+		return rule{companiesOnly: true}, true
 	case KindDryWallet, KindBalanceHeader, KindHasMoreHeader, KindNullCursor, KindSameCursor, KindOldCursor,
 		KindFalseWithCursor, KindEmptyPage, KindMoreRows, KindDuplicateRows, KindNullRow,
-		KindRowWithoutID, KindEmptyID, KindNumberID, KindDuplicateMembers, KindInvalidUTF8:
+		KindEmptyID, KindNumberID:
 		return rule{feedOnly: true}, true
 	}
 	return rule{}, false
@@ -298,11 +315,11 @@ func (f *Fault) kind() Kind {
 }
 
 // replaces reports whether the client gets something else than the answer.
-func (f *Fault) replaces() bool { return f.is(KindStatus, KindReset, KindHTML) }
+func (f *Fault) replaces() bool { return f.is(KindStatus, KindReset, KindHTML, KindHang) }
 
 // delayBefore is the time before the page is decided.
 func (f *Fault) delayBefore() time.Duration {
-	if f == nil || f.Billed || f.is(KindStall, KindDrip) {
+	if f == nil || f.Billed || f.is(KindHang, KindStall, KindDrip) {
 		return 0
 	}
 	return f.Delay
@@ -310,7 +327,7 @@ func (f *Fault) delayBefore() time.Duration {
 
 // delayAfter is the time between the bill and the answer.
 func (f *Fault) delayAfter() time.Duration {
-	if f == nil || !f.Billed || f.is(KindStall, KindDrip) {
+	if f == nil || !f.Billed || f.is(KindHang, KindStall, KindDrip) {
 		return 0
 	}
 	return f.Delay

@@ -21,7 +21,7 @@ func (s *Simulator) replaced(f *Fault, who caller, a answer) answer {
 		out.header.Set("Content-Type", "text/html; charset=utf-8")
 		out.body = []byte("<!DOCTYPE html><html><head><title>One moment</title></head><body><h1>We will be right back</h1></body></html>\n")
 		return out
-	case KindReset:
+	case KindReset, KindHang:
 		return out
 	default:
 	}

@@ -39,8 +39,8 @@ func (s *Simulator) answerFeed(r *http.Request) answer {
 		return *refused
 	}
 	q, bad := readFeedRequest(r)
-	f := s.pickFault(call{route: RouteFeed, cursor: q.cursor()})
-	if s.pause(r.Context(), s.opts.Latency+f.delayBefore()) != nil {
+	f, latency := s.plan(call{route: RouteFeed, cursor: q.cursor(), host: r.Host})
+	if s.pause(r.Context(), latency+f.delayBefore()) != nil {
 		// The client left before anything was decided: nothing is billed.
 		return answer{fault: &Fault{Kind: KindReset}}
 	}
@@ -122,7 +122,7 @@ func (s *Simulator) standingOn(who caller, a answer) answer {
 
 // counted is the status that the ledger counts: 0 when the client got none.
 func (a *answer) counted() int {
-	if a.fault != nil && a.fault.Kind == KindReset {
+	if a.fault.is(KindReset, KindHang) {
 		return 0
 	}
 	return a.status

@@ -62,12 +62,23 @@ type Options struct {
 
 	// Latency is added to every answer of the feed before the page is decided.
 	Latency time.Duration
+	// CompanyLatency is added to every answer of the profiles that no limit refused.
+	CompanyLatency time.Duration
+	// ProfileBytes fills every profile up to this size with press references and
+	// a longer description; 0 leaves profiles as they are, about 4,000 bytes.
+	ProfileBytes int
 	// Change makes rows change while pages are served.
 	Change Change
 	// BaseURL is the scheme and host of each details_url. Empty means the address
 	// that Start or Serve listens on if a client can dial it, otherwise the Host of
 	// the first feed request. It never changes once a row was handed out.
 	BaseURL string
+	// DetailsURL is the details_url of a company's row; nil means the profile on
+	// BaseURL, or null in 2 of 100 rows. An empty result is null. One that begins
+	// with /api/companies/ is put behind BaseURL, any other is the whole URL, valid
+	// or not. It is called for each version as the version is made, under the lock:
+	// it must not call the simulator.
+	DetailsURL func(id string) string
 	// RedirectPlainHTTP answers requests without TLS with 301, as production does.
 	RedirectPlainHTTP bool
 	// NoAdmin removes the admin API.

@@ -53,6 +53,7 @@ type table struct {
 	seed     uint64
 	plain    bool
 	clock    func() time.Time
+	details  func(id string) string // Options.DetailsURL
 	records  []record
 	ordinals map[id]uint32
 	log      []entry
@@ -72,7 +73,7 @@ const (
 
 func newTable(o Options) *table {
 	t := &table{
-		words: newVocabulary(), seed: o.Seed, plain: o.Plain, clock: o.Clock,
+		words: newVocabulary(), seed: o.Seed, plain: o.Plain, clock: o.Clock, details: o.DetailsURL,
 		records:  make([]record, 0, o.Rows),
 		ordinals: make(map[id]uint32, o.Rows),
 		log:      make([]entry, 0, o.Rows),
@@ -118,7 +119,7 @@ func (t *table) add(updated, discovered int64, keep func(body) body) {
 
 // encode writes a row into the scratch buffer: the result must be copied.
 func (t *table) encode(c *company, version uint32, updated int64) body {
-	b := encodeRow(t.scratch[:0], t.words, c, version, updated, t.plain)
+	b := encodeRow(t.scratch[:0], t, c, version, updated)
 	t.scratch = b.bytes[:0]
 	return b
 }

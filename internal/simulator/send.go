@@ -15,7 +15,10 @@ func (s *Simulator) send(w http.ResponseWriter, r *http.Request, a answer) {
 	defer s.opts.Trace(Answer{
 		Method: r.Method, Path: r.URL.Path, Status: a.counted(), Rows: a.rows, Credits: a.credits, Fault: a.fault.kind(),
 	})
-	if a.fault.is(KindReset) {
+	if a.fault.is(KindHang) {
+		s.stall(r, a.fault.Delay)
+	}
+	if a.fault.is(KindReset, KindHang) {
 		resetConnection(w)
 		return
 	}

@@ -21,6 +21,7 @@ type Simulator struct {
 	opts  Options
 	admin http.Handler
 	zips  sync.Pool // *gzip.Writer
+	fill  padding
 
 	// mu guards everything below. It is held to decide an answer, never while one
 	// is written or waited for.
@@ -33,8 +34,10 @@ type Simulator struct {
 	faults        *faults
 	changes       random      // draws which rows change
 	rounds        int         // of Options.Change, done so far
-	profiles      map[id]int  // GETs by company
-	profileStatus map[int]int // answers of the profiles by status
+	latency       map[Route]time.Duration
+	profiles      map[id]int // GETs by company
+	profileLedger *profileLedger
+	removed       map[id]int // what the profile of such a company answers
 	base          string      // scheme and host of details_url; "" until it is known
 	basePin       bool        // a row was handed out: base is final
 	alternate     int         // how many answers alternated between two styles
@@ -46,6 +49,7 @@ func New(o Options) *Simulator {
 	o = o.withDefaults()
 	s := &Simulator{
 		opts:          o,
+		fill:          newPadding(o.ProfileBytes),
 		table:         newTable(o),
 		cursors:       newCursors(o.Seed),
 		ledger:        newLedger(o.Price, o.Balance),
@@ -53,8 +57,10 @@ func New(o Options) *Simulator {
 		limits:        make(map[string]*rolling),
 		faults:        newFaults(o.Seed),
 		changes:       seeded(o.Seed, 0xc4a46e),
+		latency:       map[Route]time.Duration{RouteFeed: o.Latency, RouteCompanies: o.CompanyLatency},
 		profiles:      make(map[id]int),
-		profileStatus: make(map[int]int),
+		profileLedger: newProfileLedger(),
+		removed:       make(map[id]int),
 		base:          strings.TrimRight(o.BaseURL, "/"),
 	}
 	for _, key := range o.APIKeys {
