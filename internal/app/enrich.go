@@ -143,7 +143,7 @@ func (p *enricherParts) close() {
 func (p *enricherParts) watched(c Enricher) watched {
 	return watched{
 		live:  p.loop.Alive,
-		ready: func() []telemetry.Check { return enricherReady(p.loop.View(), time.Now()) },
+		ready: func() []telemetry.Check { return enricherReady(p.loop.View()) },
 		status: func(ctx context.Context) (any, error) {
 			view := p.loop.View()
 			report, err := gatherEnricher(ctx, p.desk(c), &view)
@@ -157,7 +157,7 @@ func (p *enricherParts) watched(c Enricher) watched {
 
 // enricherReady is what /readyz says. A replica that has no slots stands by, which
 // is what it should do.
-func enricherReady(v enricher.View, now time.Time) []telemetry.Check {
+func enricherReady(v enricher.View) []telemetry.Check {
 	group := telemetry.Check{Name: "group", OK: v.Joined, Detail: fmt.Sprintf("%d of %d slots", len(v.Slots), v.Total)}
 	if !v.Joined {
 		group.Detail = "joining"

@@ -58,7 +58,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	select {
 	case err := <-ended:
 		stop()
-		<-stalled
+		_ = <-stalled // it has no error of its own now
 		return err
 	case err := <-stalled:
 		if err != nil {
@@ -96,7 +96,7 @@ func (l *Loop) work(ctx context.Context) error {
 // rejoinPause grows with the failures, up to 15 s, with full jitter.
 func rejoinPause(failures int) time.Duration {
 	most := min(250*time.Millisecond<<min(failures, 10), 15*time.Second)
-	return rand.N(most)
+	return rand.N(most) //nolint:gosec // jitter is no secret
 }
 
 // FatalError is what no further try can mend.

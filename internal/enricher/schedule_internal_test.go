@@ -20,14 +20,14 @@ func TestSchedulesOfKillsAndRebalances(t *testing.T) {
 	t.Parallel()
 	for seed := range *schedules {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { schedule(t, rand.New(rand.NewPCG(uint64(seed), 7))) }) //nolint:gosec // a seed makes a schedule
+			synctest.Test(t, func(t *testing.T) { schedule(t, rand.New(rand.NewPCG(uint64(seed), 7))) })
 		})
 	}
 }
 
 func schedule(t *testing.T, draw *rand.Rand) {
 	w := newWorld(t, Options{Concurrency: 4, Batch: 8})
-	w.latency = func() time.Duration { return time.Duration(rand.IntN(80)) * time.Millisecond } //nolint:gosec // any will do
+	w.latency = func() time.Duration { return time.Duration(rand.IntN(80)) * time.Millisecond }
 	id := func() string {
 		return fmt.Sprintf("%s-%d", []string{"a", "b", "slow", "un"}[draw.IntN(4)], draw.IntN(30))
 	}
