@@ -44,20 +44,22 @@ func vars() kong.Vars { return kong.Vars{"key": simulator.DefaultAPIKey} }
 
 // config is the command line; each flag has an environment variable of its name.
 type config struct {
-	Listen        string        `env:"SIMULATOR_LISTEN" default:":8080" help:"Address to listen on."`
-	Rows          int           `env:"SIMULATOR_ROWS" default:"1000" help:"Companies at the start; a million take about 1.3 GB."`
-	Seed          uint64        `env:"SIMULATOR_SEED" default:"1" help:"Decides every byte of the data."`
-	APIKey        string        `env:"SIMULATOR_API_KEY" default:"${key}" help:"The key that the feed accepts."`
-	Latency       time.Duration `env:"SIMULATOR_LATENCY" default:"0s" help:"Added to every answer of the feed."`
-	Price         int           `env:"SIMULATOR_PRICE" default:"50" help:"Credits a row."`
-	Balance       int64         `env:"SIMULATOR_BALANCE" default:"1000000000000" help:"Credits in the wallet."`
-	ChangeEvery   int           `env:"SIMULATOR_CHANGE_EVERY" default:"0" help:"Change rows after every so many pages; 0 is never."`
-	ChangeRows    int           `env:"SIMULATOR_CHANGE_ROWS" default:"5" help:"Rows that get a new version each time."`
-	ChangeNewRows int           `env:"SIMULATOR_CHANGE_NEW_ROWS" default:"1" help:"Rows that appear each time."`
-	RateLimits    string        `env:"SIMULATOR_RATE_LIMITS" default:"on" enum:"on,off" help:"The paid plan's request limits (${enum})."`
-	BaseURL       string        `env:"SIMULATOR_BASE_URL" help:"Scheme and host of each details_url; empty takes the Host of the first request."`
-	Plain         bool          `env:"SIMULATOR_PLAIN" help:"Leave out unknown fields and odd spellings."`
-	Admin         bool          `env:"SIMULATOR_ADMIN" default:"true" negatable:"" help:"Serve the admin API below /admin."`
+	Listen         string        `env:"SIMULATOR_LISTEN" default:":8080" help:"Address to listen on."`
+	Rows           int           `env:"SIMULATOR_ROWS" default:"1000" help:"Companies at the start; a million take about 1.3 GB."`
+	Seed           uint64        `env:"SIMULATOR_SEED" default:"1" help:"Decides every byte of the data."`
+	APIKey         string        `env:"SIMULATOR_API_KEY" default:"${key}" help:"The key that the feed accepts."`
+	Latency        time.Duration `env:"SIMULATOR_LATENCY" default:"0s" help:"Added to every answer of the feed."`
+	CompanyLatency time.Duration `env:"SIMULATOR_COMPANY_LATENCY" default:"0s" help:"Added to every answer of the profiles."`
+	ProfileBytes   int           `env:"SIMULATOR_PROFILE_BYTES" default:"0" help:"Fill profiles up to this size; 0 leaves them as they are, about 4,000 bytes."`
+	Price          int           `env:"SIMULATOR_PRICE" default:"50" help:"Credits a row."`
+	Balance        int64         `env:"SIMULATOR_BALANCE" default:"1000000000000" help:"Credits in the wallet."`
+	ChangeEvery    int           `env:"SIMULATOR_CHANGE_EVERY" default:"0" help:"Change rows after every so many pages; 0 is never."`
+	ChangeRows     int           `env:"SIMULATOR_CHANGE_ROWS" default:"5" help:"Rows that get a new version each time."`
+	ChangeNewRows  int           `env:"SIMULATOR_CHANGE_NEW_ROWS" default:"1" help:"Rows that appear each time."`
+	RateLimits     string        `env:"SIMULATOR_RATE_LIMITS" default:"on" enum:"on,off" help:"The paid plan's request limits (${enum})."`
+	BaseURL        string        `env:"SIMULATOR_BASE_URL" help:"Scheme and host of each details_url; empty takes the Host of the first request."`
+	Plain          bool          `env:"SIMULATOR_PLAIN" help:"Leave out unknown fields and odd spellings."`
+	Admin          bool          `env:"SIMULATOR_ADMIN" default:"true" negatable:"" help:"Serve the admin API below /admin."`
 }
 
 // Validate refuses, all at once, numbers that mean nothing.
@@ -65,6 +67,7 @@ func (c *config) Validate() error {
 	var errs []error
 	for name, n := range map[string]int64{
 		"rows": int64(c.Rows), "balance": c.Balance, "price": int64(c.Price) - 1, "latency": int64(c.Latency),
+		"company-latency": int64(c.CompanyLatency), "profile-bytes": int64(c.ProfileBytes),
 		"change-every": int64(c.ChangeEvery), "change-rows": int64(c.ChangeRows), "change-new-rows": int64(c.ChangeNewRows),
 	} {
 		if n < 0 {
@@ -94,7 +97,7 @@ func (c *config) run(ctx context.Context, out io.Writer) error {
 func (c *config) options() simulator.Options {
 	o := simulator.Options{
 		Seed: c.Seed, Rows: c.Rows, APIKeys: []string{c.APIKey}, Plain: c.Plain,
-		Price: c.Price, Balance: c.Balance, Latency: c.Latency,
+		Price: c.Price, Balance: c.Balance, Latency: c.Latency, CompanyLatency: c.CompanyLatency, ProfileBytes: c.ProfileBytes,
 		Change:  simulator.Change{EveryPages: c.ChangeEvery, Update: c.ChangeRows, Insert: c.ChangeNewRows},
 		BaseURL: c.BaseURL, NoAdmin: !c.Admin,
 	}

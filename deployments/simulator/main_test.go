@@ -56,11 +56,12 @@ func TestFlagsBecomeOptions(t *testing.T) {
 		}},
 		"all": {
 			[]string{
-				"--rows=7", "--seed=9", "--api-key=k", "--latency=5ms", "--price=3", "--balance=11", "--change-every=2",
+				"--rows=7", "--seed=9", "--api-key=k", "--latency=5ms", "--company-latency=6ms", "--profile-bytes=8192", "--price=3", "--balance=11", "--change-every=2",
 				"--change-rows=4", "--change-new-rows=6", "--rate-limits=off", "--base-url=http://a.test", "--plain", "--no-admin",
 			},
 			simulator.Options{
 				Seed: 9, Rows: 7, APIKeys: []string{"k"}, Latency: 5 * time.Millisecond, Price: 3, Balance: 11,
+				CompanyLatency: 6 * time.Millisecond, ProfileBytes: 8192,
 				Change:  simulator.Change{EveryPages: 2, Update: 4, Insert: 6},
 				BaseURL: "http://a.test", Plain: true, NoAdmin: true, FeedLimits: off, CompanyLimits: off, PublicLimits: off,
 			},
@@ -85,7 +86,7 @@ func TestFlagsBecomeOptions(t *testing.T) {
 
 func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, arg := range []string{"--rate-limits=maybe", "--latency=5", "--rows=many", "--seed=-1", "--no-such-flag", "word"} {
+	for _, arg := range []string{"--rate-limits=maybe", "--latency=5", "--company-latency=-1s", "--profile-bytes=-1", "--rows=many", "--seed=-1", "--no-such-flag", "word"} {
 		if _, err := parse(t, arg); err == nil {
 			t.Errorf("%s: accepted", arg)
 		}

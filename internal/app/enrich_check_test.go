@@ -1,8 +1,13 @@
 package app
 
 import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -217,5 +222,35 @@ func TestEnrichCheckPrintsNoSecrets(t *testing.T) {
 	r.wantFailures(got, []string{"kafka", "redis"}, nil)
 	if all := errors.Join(got.err, errors.New(got.text)).Error(); strings.Contains(all, "hush") {
 		t.Errorf("a secret is printed:\n%s", all)
+	}
+}
+
+func TestEnrichCheckThatIsStoppedSaysSo(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, simulator.Options{})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := errors.New("stopped by the test")
+	cancel(why)
+	var out strings.Builder
+	if err := EnrichCheck(ctx, r.e, &out); !errors.Is(err, why) || strings.Contains(out.String(), "FAIL") {
+		t.Errorf("got %v and %q, want %v and no failure", err, out.String(), why)
+	}
+}
+
+func TestEnrichCheckLooksAtTheEncryptionOfTheAPI(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(nil)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the refusal is what the test wants
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	k := newEnrichCheckup(Enricher{Company: company.Config{BaseURL: server.URL}})
+	if got := k.encryption(t.Context())[0]; got.verdict != fail || !strings.Contains(got.fix, "SSL_CERT_FILE") {
+		t.Errorf("got %s %q with the fix %q, want FAIL with SSL_CERT_FILE", got.verdict, got.text, got.fix)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	k.c.Company.TLS = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	if got := k.encryption(t.Context())[0]; got.verdict != okay || !strings.Contains(got.text, "TLS 1.3") {
+		t.Errorf("a trusted one: got %s %q, want ok and TLS 1.3", got.verdict, got.text)
 	}
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -130,6 +131,46 @@ func TestAPlanReadsWhatRedisLacks(t *testing.T) {
 	says(t, table, "chosen", "2, of which 1 are fetched")
 	says(t, table, "to fetch", "1")
 	contains(t, table, "Redis lacks")
+}
+
+// The memory is asked for many companies at once, and the newest record of each has
+// the last word wherever it stands.
+func TestAPlanOfManyCompanies(t *testing.T) {
+	t.Parallel()
+	h := newHall(t, simulator.Options{Rows: 10})
+	h.topics(t)
+	const n = 2*askMost + 300
+	var sites []*kgo.Record
+	var known []checkpoint.Known
+	for i := range n {
+		id := fmt.Sprintf("company-%d", i)
+		sites = append(sites, h.site(id, 1, `"fintech"`))
+		k := checkpoint.Known{ID: id, Version: siteTime(1).Format("2006-01-02T15:04:05.000000000Z"), At: time.Now(), Outcome: checkpoint.Profile}
+		if i%3 == 0 {
+			k.Outcome = checkpoint.Dead
+		}
+		known = append(known, k)
+	}
+	for i := range 100 { // later versions: of 50 companies one that is not known, of 50 one that is not chosen
+		sites = append(sites, h.site(fmt.Sprintf("company-%d", i*3+1), 2, []string{`"fintech"`, `"health"`}[i%2]))
+	}
+	h.publish(t, sites...)
+	h.knows(t, known...)
+	table := h.planned(t, environment{"ENRICH_SELECT": `"fintech" in industries`})
+	says(t, table, "companies", fmt.Sprintf("%d on", n))
+	says(t, table, "chosen", fmt.Sprintf("%d, of which %d are fetched in that version and %d are dead letters", n-50, n-n/3-1-100, n/3+1))
+	says(t, table, "to fetch", "50")
+}
+
+func TestAPlanOfTopicsThatNoRunWouldTake(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, simulator.Options{})
+	r.create("sites", 3, "compact")
+	r.create("companies", 2, "compact")
+	var out bytes.Buffer
+	if err := EnrichPlan(t.Context(), r.e, &out); err == nil || !strings.Contains(err.Error(), "has 2 partitions and must have 3") || out.Len() > 0 {
+		t.Errorf("got %v and %q, want an error that says why", err, out.String())
+	}
 }
 
 func TestAPlanWithoutItsServersIsAFailure(t *testing.T) {

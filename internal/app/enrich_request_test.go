@@ -2,10 +2,13 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/careerstream/careerstream/internal/simulator"
 	"github.com/careerstream/careerstream/schemas"
@@ -95,4 +98,30 @@ func TestRequestsThatCanNotBePublishedAreAFailure(t *testing.T) {
 			t.Errorf("%s: got %q, %v; want an error with %q", name, out, err, c.want)
 		}
 	}
+}
+
+func TestRequestsThatAreStoppedSayHowManyWerePublished(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, simulator.Options{})
+	r.topics()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	batches := 0
+	r.kafka.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		r.kafka.KeepControl()
+		if batches++; batches > 1 { // the first thousand are there
+			cancel(errors.New("stopped by the test"))
+			return nil, errors.New("the connection breaks"), true
+		}
+		return nil, nil, false
+	})
+	var in strings.Builder
+	for i := range 2 * publishMost {
+		fmt.Fprintln(&in, i)
+	}
+	var out bytes.Buffer
+	err := EnrichRequest(ctx, r.e, RequestWish{}, strings.NewReader(in.String()), &out)
+	if err == nil || out.Len() > 0 {
+		t.Fatalf("got %v and %q, want an error and nothing else", err, out.String())
+	}
+	contains(t, err.Error(), "stopped by the test", "(1000 requests were published before)")
 }

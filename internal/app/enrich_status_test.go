@@ -13,6 +13,7 @@ import (
 
 	"github.com/careerstream/careerstream/internal/checkpoint"
 	"github.com/careerstream/careerstream/internal/enricher"
+	"github.com/careerstream/careerstream/internal/kafka"
 	"github.com/careerstream/careerstream/internal/simulator"
 	"github.com/careerstream/careerstream/schemas"
 )
@@ -146,6 +147,43 @@ func TestEnrichStatusWithOneServerAwayShowsTheOther(t *testing.T) {
 		t.Errorf("without Kafka: got %v and %+v, want an error, and the rate", err, r)
 	}
 	contains(t, table, "kafka", "can't be reached", "without Kafka nobody knows", "0 of 360 in the window of 360/m")
+}
+
+func TestEnrichStatusLooksIntoSoManyPartitionsAndNoMore(t *testing.T) {
+	t.Parallel()
+	h := newHall(t, simulator.Options{Rows: 10})
+	const n = 2000 // on more partitions than are looked into
+	spec := kafka.Spec{Name: h.env["CAREER_SITES_TOPIC"], Partitions: lookMost + 20, Compacted: true}
+	if _, err := h.cluster.Ensure(t.Context(), true, spec); err != nil {
+		t.Fatal(err)
+	}
+	var sites []*kgo.Record
+	for i := range n {
+		sites = append(sites, &kgo.Record{Topic: spec.Name, Key: strconv.AppendInt(nil, int64(i), 10)})
+	}
+	h.publish(t, sites...)
+	r, _, err := h.stands(t, nil)
+	if want := (TopicLag{Topic: spec.Name, Lag: n, AtMost: true}); err != nil || r.Topics[0] != want {
+		t.Errorf("got %+v, %v; want %+v", r.Topics, err, want)
+	}
+}
+
+// A server that said to wait holds all replicas back, and whoever looks sees it.
+func TestAHoldIsSeen(t *testing.T) {
+	t.Parallel()
+	h := newHall(t, simulator.Options{Rows: 10})
+	until := time.Now().Add(time.Hour)
+	h.desk(t).limiter.Until(t.Context(), until)
+	r, table, err := h.stands(t, nil)
+	if err != nil || r.Rate.Held.Sub(until).Abs() > time.Second {
+		t.Errorf("got %+v, %v; want them held until %s", r.Rate, err, until)
+	}
+	contains(t, table, "the API holds all of them back until "+stamp(r.Rate.Held))
+	var out strings.Builder
+	if err := EnrichCheck(t.Context(), h.config(t, nil), &out); err != nil {
+		t.Errorf("check: got %v, want a warning alone", err)
+	}
+	contains(t, out.String(), "the API holds everybody back until")
 }
 
 func TestWhatAViewSaysToPeople(t *testing.T) {

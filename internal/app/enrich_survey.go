@@ -64,7 +64,7 @@ type example struct {
 // memory is asked for at once.
 const (
 	examplesMost = 5
-	askMost      = 500
+	askMost      = 200
 )
 
 func newSurvey(d *enrichDesk) *survey {

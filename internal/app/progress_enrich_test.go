@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,6 +87,38 @@ func TestTheEnrichersLogLines(t *testing.T) {
 		}
 		if fields["profiles"] != 60.0 || fields["companies_per_second"] != "6.0" || fields["queued"] != 0.0 || fields["held"] != nil {
 			t.Errorf("got %v, want 60 profiles in 10 s, nothing queued, and nothing of what is not held", fields)
+		}
+	})
+}
+
+// On a terminal there is one line, which what is logged goes above.
+func TestTheEnrichersBar(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		s := &screen{out: &out, person: true}
+		log := Log{Format: "console"}.New(s)
+		var profiles atomic.Int64
+		r := newReporter(s, log, func() enrichTick { return enrichTick{Profiles: profiles.Load(), Queued: 3} })
+		r.Start()
+		for range 10 {
+			time.Sleep(drawEvery)
+			profiles.Add(1)
+		}
+		log.Info("beside")
+		time.Sleep(drawEvery)
+		r.Stop()
+		bars := 0
+		for line := range strings.Lines(out.String()) {
+			switch line = strings.TrimSpace(line); {
+			case strings.Contains(line, " profiles  ") && strings.HasSuffix(line, "3 queued"):
+				bars++
+			case line != "" && !strings.HasSuffix(line, "beside"):
+				t.Errorf("got the line %q, want the log line and the bar alone", line)
+			}
+		}
+		if bars < 5 || !strings.Contains(out.String(), "10 profiles") {
+			t.Errorf("got the bar %d times, want it up to 10 profiles:\n%s", bars, out.String())
 		}
 	})
 }

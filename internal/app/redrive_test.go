@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 	"time"
 
@@ -85,6 +86,25 @@ func TestRedriveKeepsToWhatIsAskedFor(t *testing.T) {
 	}
 	if newest, _ := h.read(t, h.env["REQUESTS_TOPIC"]); len(newest) > 0 {
 		t.Errorf("a dry run published %d requests", len(newest))
+	}
+}
+
+func TestRedriveOfManyKeepsItsLimit(t *testing.T) {
+	t.Parallel()
+	h := newHall(t, simulator.Options{Rows: 10})
+	h.topics(t)
+	const n, limit = 2*askMost + 200, 2*askMost + 100
+	var letters []*kgo.Record
+	for i := range n {
+		letters = append(letters, h.letter(fmt.Sprintf("company-%d", i), schemas.ReasonExhausted, time.Duration(n-i)*time.Minute, ""))
+	}
+	h.publish(t, letters...)
+	table := h.redriven(t, RedriveWish{Limit: limit})
+	says(t, table, "redriven", fmt.Sprintf("%d companies", limit))
+	contains(t, table, fmt.Sprintf("%d beyond --limit", n-limit))
+	requests := h.requested(t)
+	if _, oldest := requests["company-0"]; len(requests) != limit || !oldest {
+		t.Errorf("got %d requests, the oldest among them: %t; want %d with it", len(requests), oldest, limit)
 	}
 }
 

@@ -1,6 +1,7 @@
 package enricher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,8 +59,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	select {
 	case err := <-ended:
 		stop()
-		_ = <-stalled // it has no error of its own now
-		return err
+		return cmp.Or(err, <-stalled)
 	case err := <-stalled:
 		if err != nil {
 			return err // the work hangs somewhere: nobody waits for it any more

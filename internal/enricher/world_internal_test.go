@@ -187,7 +187,9 @@ func (w *world) kill(r *replica) {
 	delete(w.members, r)
 	w.mu.Unlock()
 	r.cancel()
-	_ = <-r.ended // whatever a killed process says
+	if err := <-r.ended; err != nil {
+		w.t.Errorf("a process that was killed ended with %v", err)
+	}
 	w.balance()
 }
 

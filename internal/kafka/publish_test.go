@@ -74,9 +74,11 @@ func TestPublishingEndsWithItsContext(t *testing.T) {
 	asked := make(chan struct{}, 1)
 	b.fake.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
 		b.fake.KeepControl()
-		asked <- struct{}{}
-		b.fake.SleepControl(func() { <-t.Context().Done() }) // it never answers
-		return nil, nil, false
+		select {
+		case asked <- struct{}{}:
+		default: // asked again
+		}
+		return nil, errors.New("the connection breaks"), true // so it never answers
 	})
 	ctx, cancel := context.WithCancelCause(within(t, patience))
 	done := make(chan error, 1)

@@ -16,13 +16,28 @@
 //	// POST srv.URL()+"/api/career-sites/feed" with X-Api-Key: simulator.DefaultAPIKey
 //	bill := srv.Ledger()
 //
+// A third of the companies on a host that hangs, until it is told to answer:
+//
+//	host, err := simulator.StartHost(ctx, "127.0.0.1:0")
+//	srv, err := simulator.Start(ctx, "127.0.0.1:0", simulator.Options{DetailsURL: func(id string) string {
+//		if id[0]%3 == 0 {
+//			return host.URL() + "/api/companies/" + id
+//		}
+//		return "/api/companies/" + id // on the simulator's own address
+//	}})
+//	host.Answer(srv) // later: it serves the same profiles
+//
+// Where a client's dialer leads every host name to the simulator, a fault of kind
+// [KindHang] with [When].Host does the same, and the requests are in the account.
+//
 // # What it keeps account of
 //
 // The [Ledger] says, to the credit, which version of which row was billed how
 // often and which pages were bought again. [Simulator.Truth] holds the exact
 // bytes of the newest version of every row, [Simulator.Served] those of every
 // version that was ever sold: what a consumer ends up with can be compared byte
-// for byte.
+// for byte. The [ProfileLedger] says how the GETs of each version of a company were
+// answered, and how many were admitted in any window of time.
 //
 // # Order, cursors, change
 //
@@ -39,7 +54,10 @@
 // so a queue reads as a script. [Kind] lists what can go wrong. Rows that a
 // fault makes up have ids that begin with [ForeignIDPrefix] where they have an
 // id at all; they take a place on the page, and the rows that they push out come
-// with the next page, so that no fault loses a row by itself.
+// with the next page, so that no fault loses a row by itself. A fault with
+// [RouteCompanies], an id and a count of -1 makes one company bad for good;
+// [Simulator.Remove] and [Simulator.Retire] make it 404 and 410, also for a client
+// that knows an ETag.
 //
 // # Admin API
 //
@@ -53,6 +71,11 @@
 //	GET    /admin/rows/{id}        the row's exact bytes; X-Row-Version, X-Row-Billed
 //	POST   /admin/rows/update      {"ids":[...]} or {"count":n}
 //	POST   /admin/rows/insert      {"count":n}
+//	GET    /admin/profiles         the account of profile requests, most_in a second, minute, hour, day
+//	GET    /admin/profiles/{id}    how each version of one company was answered
+//	POST   /admin/profiles/remove  {"ids":[...]}, "status":404|410|200; 200 ends a removal
+//	GET    /admin/latency          {"feed":"0s","companies":"0s"}
+//	PUT    /admin/latency          either or both
 //	GET    /admin/faults           the queue, with how often each fired
 //	POST   /admin/faults           one Fault, or an array of them
 //	DELETE /admin/faults           empties the queue
@@ -65,7 +88,8 @@
 // One client that pages over loopback with full pages gets about 330,000 rows a
 // second uncompressed, 85,000 with gzip and 210,000 while five rows change behind
 // every page: BenchmarkFeed with -benchtime=3000x over 100,000 rows, on two shared
-// cores, client and server in one process.
+// cores, client and server in one process. A profile of 20 KiB takes about 110 us
+// of CPU, client included, and 240 us with gzip: BenchmarkProfiles.
 //
 // # Where the contract is silent
 //

@@ -3,6 +3,7 @@ package simulator_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -26,7 +27,9 @@ type exchange struct {
 }
 
 // whole says that the body came to its end, as this text.
-func (e *exchange) whole(text string) bool { return e.status == 200 && e.err == nil && string(e.body) == text }
+func (e *exchange) whole(text string) bool {
+	return e.status == 200 && e.err == nil && string(e.body) == text
+}
 
 // profiled says that the body came to its end, is JSON and begins with this text.
 func (e *exchange) profiled(prefix string) bool {
@@ -50,13 +53,15 @@ var badProfiles = map[string]struct {
 	"redirect": {
 		simulator.Fault{Kind: simulator.KindStatus, Status: 302, Header: map[string]string{"Location": "http://169.254.169.254/"}},
 		302,
-		func(e *exchange) bool { return e.status == 302 && e.header.Get("Location") == "http://169.254.169.254/" },
+		func(e *exchange) bool {
+			return e.status == 302 && e.header.Get("Location") == "http://169.254.169.254/"
+		},
 	},
 	"no JSON":    {simulator.Fault{Kind: simulator.KindStatus, Status: 200, Body: "oops"}, 200, func(e *exchange) bool { return e.whole("oops") }},
 	"no object":  {simulator.Fault{Kind: simulator.KindStatus, Status: 200, Body: "[]"}, 200, func(e *exchange) bool { return e.whole("[]") }},
 	"two values": {simulator.Fault{Kind: simulator.KindTrailing, Body: "{}"}, 200, func(e *exchange) bool { return bytes.HasSuffix(e.body, []byte("}{}")) }},
 	"html":       {simulator.Fault{Kind: simulator.KindHTML}, 200, func(e *exchange) bool { return e.header.Get("Content-Type") == "text/html; charset=utf-8" }},
-	"cut":        {simulator.Fault{Kind: simulator.KindCut, Bytes: 100}, 0, func(e *exchange) bool { return len(e.body) == 100 && e.err == io.ErrUnexpectedEOF }},
+	"cut":        {simulator.Fault{Kind: simulator.KindCut, Bytes: 100}, 0, func(e *exchange) bool { return len(e.body) == 100 && errors.Is(e.err, io.ErrUnexpectedEOF) }},
 	"stall":      {simulator.Fault{Kind: simulator.KindStall, Bytes: 9, Delay: 1}, 0, func(e *exchange) bool { return len(e.body) == 9 && e.err != nil }},
 	"reset":      {simulator.Fault{Kind: simulator.KindReset}, 0, func(e *exchange) bool { return e.status == 0 && e.err != nil }},
 	"hang":       {simulator.Fault{Kind: simulator.KindHang, Delay: 1}, 0, func(e *exchange) bool { return e.status == 0 && e.err != nil }},

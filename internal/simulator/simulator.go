@@ -32,15 +32,15 @@ type Simulator struct {
 	keys          map[string]KeyState
 	limits        map[string]*rolling // by group and caller
 	faults        *faults
-	changes       random      // draws which rows change
-	rounds        int         // of Options.Change, done so far
+	changes       random // draws which rows change
+	rounds        int    // of Options.Change, done so far
 	latency       map[Route]time.Duration
 	profiles      map[id]int // GETs by company
 	profileLedger *profileLedger
 	removed       map[id]int // what the profile of such a company answers
-	base          string      // scheme and host of details_url; "" until it is known
-	basePin       bool        // a row was handed out: base is final
-	alternate     int         // how many answers alternated between two styles
+	base          string     // scheme and host of details_url; "" until it is known
+	basePin       bool       // a row was handed out: base is final
+	alternate     int        // how many answers alternated between two styles
 }
 
 // New generates the data and returns the API over it. A million rows take a few
