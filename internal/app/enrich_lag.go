@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/careerstream/careerstream/internal/enricher"
 	"github.com/careerstream/careerstream/internal/kafka"
 )
 
@@ -33,10 +34,6 @@ const (
 	countMost = 1000
 	lookMost  = 100
 )
-
-// headerDue is the enrichment loop's header for when a record of a retry topic is
-// due, in Unix milliseconds.
-const headerDue = "retry-due"
 
 // lags returns what the group has not done of each topic that it reads: career
 // sites, requests and retries, in this order.
@@ -108,7 +105,7 @@ func (d *enrichDesk) count(ctx context.Context, p kafka.PartitionLag, from, n in
 
 // dueOf is when a record of a retry topic is due; zero for those of others.
 func dueOf(r *kgo.Record) time.Time {
-	if ms, err := strconv.ParseInt(headerOf(r, headerDue), 10, 64); err == nil {
+	if ms, err := strconv.ParseInt(headerOf(r, enricher.HeaderDue), 10, 64); err == nil {
 		return time.UnixMilli(ms).UTC()
 	}
 	return time.Time{}

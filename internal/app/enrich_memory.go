@@ -2,8 +2,8 @@ package app
 
 import (
 	"context"
-	"strconv"
 
+	"github.com/careerstream/careerstream/internal/enricher"
 	"github.com/careerstream/careerstream/internal/kafka"
 )
 
@@ -26,13 +26,10 @@ func (d *enrichDesk) remembered(ctx context.Context) (at func(partition int32) i
 	if err != nil {
 		return nil, false, err
 	}
-	epoch := marks["epoch"]
-	topic := d.companiesID
-	if topic == "" {
-		topic = d.c.Topics.Companies
-	}
-	prefix := strconv.FormatInt(epoch, 36) + "/" + topic + "/"
-	return func(partition int32) int64 { return marks[prefix+strconv.Itoa(int(partition))] }, epoch != 0, nil
+	epoch := marks[enricher.EpochMark]
+	return func(partition int32) int64 {
+		return marks[enricher.MarkOf(epoch, d.c.Topics.Companies, d.companiesID, partition)]
+	}, epoch != 0, nil
 }
 
 // unseen is what the memory lacks of a partition. The marker behind the last

@@ -55,7 +55,7 @@ func TestEnrichStatusCountsWhatWaits(t *testing.T) {
 	retries := h.env["RETRIES_TOPIC"]
 	soon := time.Now().Add(time.Minute).UTC().Truncate(time.Millisecond)
 	waits := func(topic, id string, due time.Time) *kgo.Record {
-		return &kgo.Record{Topic: topic, Key: []byte(id), Headers: []kgo.RecordHeader{{Key: headerDue, Value: strconv.AppendInt(nil, due.UnixMilli(), 10)}}}
+		return &kgo.Record{Topic: topic, Key: []byte(id), Headers: []kgo.RecordHeader{{Key: enricher.HeaderDue, Value: strconv.AppendInt(nil, due.UnixMilli(), 10)}}}
 	}
 	h.publish(t, h.site("a", 1, ""), h.site("b", 1, ""), h.site("c", 1, ""),
 		&kgo.Record{Topic: h.env["REQUESTS_TOPIC"], Key: []byte("a")},

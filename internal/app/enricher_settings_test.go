@@ -44,7 +44,7 @@ func enricherSamples(t *testing.T) map[string]sample[Enricher] {
 		"COMPANY_TIMEOUT":    {"1s", "2s", "3s", "30s", func(e Enricher) any { return e.Company.Timeout }, nil},
 		"COMPANY_RATE_LIMIT": {"1/m", "2/h", "off", "360/m,10000/h,100000/d", func(e Enricher) any { return e.Limits }, nil},
 
-		"ENRICH_SELECT":          {"true", "false", "is_agency == true", "", func(e Enricher) any { return e.Selection }, nil},
+		"ENRICH_SELECT":          {"true", "false", "len(industries) > 1", "", func(e Enricher) any { return e.Selection }, nil},
 		"ENRICH_CONCURRENCY":     {"1", "2", "1024", "16", func(e Enricher) any { return e.Concurrency }, nil},
 		"ENRICH_BATCH":           {"1", "2", "10000", "100", func(e Enricher) any { return e.Batch }, nil},
 		"ENRICH_RETRY_DELAYS":    {"1s", "1s,2s", "1s,2s,3s,4s,5s", "1m,10m,1h", func(e Enricher) any { return brief(e) }, nil},

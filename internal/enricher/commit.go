@@ -85,7 +85,8 @@ func (m *member) commit(ctx context.Context) error {
 	}
 	m.l.view.commit(m.lastCommit)
 	m.l.o.Metrics.transaction(true, m.lastCommit)
-	return m.after(ctx, batch, records)
+	// What was committed is noted even where it was told to stop meanwhile.
+	return m.after(context.WithoutCancel(ctx), batch, records)
 }
 
 // abortPause is the wait after a transaction that a rebalance aborted: it takes
@@ -134,7 +135,7 @@ func (m *member) after(ctx context.Context, batch []settled, records []*kgo.Reco
 	marks := make(checkpoint.Marks)
 	for _, r := range records {
 		if r.Topic == t.Companies {
-			mark := markOf(m.recall.epoch, t.Companies, t.CompaniesID, r.Partition)
+			mark := MarkOf(m.recall.epoch, t.Companies, t.CompaniesID, r.Partition)
 			marks[mark] = max(marks[mark], r.Offset+1)
 		}
 	}

@@ -127,12 +127,14 @@ func (e event) at(r *kgo.Record) event {
 
 func originOf(r *kgo.Record) origin { return origin{r.Topic, r.Partition, r.Offset} }
 
-// Headers of the records on the retry topics, beside those that a dead letter
-// has too. They are the loop's own.
+// HeaderDue is the header of a record on a retry topic that says when it is due, in
+// unix milliseconds.
+const HeaderDue = "retry-due"
+
+// The other headers of these records, beside those that a dead letter has too.
 const (
-	headerDue     = "retry-due"      // unix milliseconds
 	headerVersion = "retry-version"  // event.version; only there for a career site
-	headerAsked   = "retry-asked"    // unix nanoseconds; only there for a request
+	headerAsked   = "retry-asked"    // unix milliseconds; only there for a request
 	headerForce   = "retry-force"    // "true", or not there
 	headerDetails = "retry-details"  // event.details
 	headerPutOff  = "retry-attempts" // event.attempts
@@ -148,7 +150,7 @@ func retryEvent(r *kgo.Record) (e event, due time.Time, err error) {
 		text := string(h.Value)
 		number, _ := strconv.ParseInt(text, 10, 64)
 		switch h.Key {
-		case headerDue:
+		case HeaderDue:
 			due = time.UnixMilli(number)
 		case headerVersion:
 			e.site, e.version = true, text

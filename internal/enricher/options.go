@@ -73,8 +73,9 @@ const (
 	idleCommit = time.Second
 	// commitTimeout bounds a transaction.
 	commitTimeout = 30 * time.Second
-	// pollMost is how many records a poll returns at most.
-	pollMost = 500
+	// pollMost is how many records a poll returns at most: Redis is asked about all of
+	// them at once.
+	pollMost = 250
 	// openMost is how many records of one partition may be in hand: their offsets
 	// have to fit into the metadata of a commit.
 	openMost = 1000

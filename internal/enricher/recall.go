@@ -21,7 +21,7 @@ type recall struct {
 	// recent is the newest of what this process did, in two halves: when the young
 	// one is full it becomes the old one, whose entries are then gone.
 	young, old map[string]checkpoint.Known
-	// epoch is the memory's when the slots were prepared; see epochMark.
+	// epoch is the memory's when the slots were prepared; see EpochMark.
 	epoch int64
 	// behind says that the memory lacks something that the topics have: it was
 	// away, or is a new one. The slots have to be read again.
@@ -97,24 +97,24 @@ func (r *recall) add(ctx context.Context, known []checkpoint.Known, marks checkp
 	return nil
 }
 
-// epochMark is the mark whose offset is no offset: a number that the memory is
+// EpochMark is the mark whose offset is no offset: a number that the memory is
 // given when it is new. All other marks carry it in their names, so what a memory
 // was told before it was lost says nothing to anybody after that, however late it
 // arrives.
-const epochMark = "epoch"
+const EpochMark = "epoch"
 
 // epochOf returns the memory's epoch and its marks. A memory that has none is
 // given one.
 func epochOf(ctx context.Context, memory Memory) (int64, checkpoint.Marks, error) {
 	marks, err := memory.Marks(ctx)
-	if err != nil || marks[epochMark] != 0 {
-		return marks[epochMark], marks, err
+	if err != nil || marks[EpochMark] != 0 {
+		return marks[EpochMark], marks, err
 	}
-	if err := memory.SetMarks(ctx, checkpoint.Marks{epochMark: 1 + rand.Int64N(1<<52)}); err != nil { //nolint:gosec // it has to be another one, not a secret one
+	if err := memory.SetMarks(ctx, checkpoint.Marks{EpochMark: 1 + rand.Int64N(1<<52)}); err != nil { //nolint:gosec // it has to be another one, not a secret one
 		return 0, nil, err
 	}
 	marks, err = memory.Marks(ctx) // another replica may have been faster
-	return marks[epochMark], marks, err
+	return marks[EpochMark], marks, err
 }
 
 // lacks reports whether there is something in the topics that the memory was not
@@ -124,7 +124,7 @@ func (r *recall) lacks(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, r.failed(err)
 	}
-	r.behind = r.behind || marks[epochMark] != r.epoch
+	r.behind = r.behind || marks[EpochMark] != r.epoch
 	return r.behind, nil
 }
 
@@ -138,9 +138,9 @@ func (r *recall) failed(err error) error {
 // question takes until it times out.
 const awayPause = time.Second
 
-// markOf names a partition in the marks. A topic that is created anew has another
+// MarkOf names a partition in the marks. A topic that is created anew has another
 // identity, and nothing of it is known.
-func markOf(epoch int64, topic, id string, partition int32) string {
+func MarkOf(epoch int64, topic, id string, partition int32) string {
 	if id != "" {
 		topic = id
 	}

@@ -68,7 +68,7 @@ func companyRecord(topic, id, version, url string, a company.Answer) *kgo.Record
 // retryRecord is the event, to come back when it is due.
 func retryRecord(topic string, e event, due time.Time) *kgo.Record {
 	var h headers
-	h.add(headerDue, strconv.FormatInt(due.UnixMilli(), 10))
+	h.add(HeaderDue, strconv.FormatInt(due.UnixMilli(), 10))
 	if e.site {
 		// Empty where the career site says no time: it has to be there.
 		h = append(h, kgo.RecordHeader{Key: headerVersion, Value: []byte(e.version)})

@@ -28,7 +28,7 @@ func (l *Loop) warm(ctx context.Context, slots []int32) (epoch int64, _ error) {
 	t := l.o.Topics
 	reached := make(checkpoint.Marks, len(slots)+int(t.Letters))
 	read := func(at Place, id string, known func(*kgo.Record) (checkpoint.Known, bool)) error {
-		mark := markOf(epoch, at.Topic, id, at.Partition)
+		mark := MarkOf(epoch, at.Topic, id, at.Partition)
 		end, err := l.warmFrom(ctx, at, marks[mark], known)
 		reached[mark] = end
 		return err
@@ -46,7 +46,7 @@ func (l *Loop) warm(ctx context.Context, slots []int32) (epoch int64, _ error) {
 	if err := l.memory.SetMarks(ctx, reached); err != nil {
 		return 0, err
 	}
-	if marks, err = l.memory.Marks(ctx); err == nil && marks[epochMark] != epoch {
+	if marks, err = l.memory.Marks(ctx); err == nil && marks[EpochMark] != epoch {
 		err = errors.New("the memory was lost while it was told what was fetched")
 	}
 	return epoch, err
