@@ -50,7 +50,7 @@ type config struct {
 	APIKey         string        `env:"SIMULATOR_API_KEY" default:"${key}" help:"The key that the feed accepts."`
 	Latency        time.Duration `env:"SIMULATOR_LATENCY" default:"0s" help:"Added to every answer of the feed."`
 	CompanyLatency time.Duration `env:"SIMULATOR_COMPANY_LATENCY" default:"0s" help:"Added to every answer of the profiles."`
-	ProfileBytes   int           `env:"SIMULATOR_PROFILE_BYTES" default:"0" help:"Fill profiles up to this size; 0 leaves them as they are, about 4,000 bytes."`
+	ProfileBytes   int           `env:"SIMULATOR_PROFILE_BYTES" default:"0" help:"Fill profiles up to this size; 0 leaves them as they are, 3,000 to 9,000 bytes."`
 	Price          int           `env:"SIMULATOR_PRICE" default:"50" help:"Credits a row."`
 	Balance        int64         `env:"SIMULATOR_BALANCE" default:"1000000000000" help:"Credits in the wallet."`
 	ChangeEvery    int           `env:"SIMULATOR_CHANGE_EVERY" default:"0" help:"Change rows after every so many pages; 0 is never."`

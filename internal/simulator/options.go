@@ -65,7 +65,7 @@ type Options struct {
 	// CompanyLatency is added to every answer of the profiles that no limit refused.
 	CompanyLatency time.Duration
 	// ProfileBytes fills every profile up to this size with press references and
-	// a longer description; 0 leaves profiles as they are, about 4,000 bytes.
+	// a longer description; 0 leaves profiles as they are, 3,000 to 9,000 bytes.
 	ProfileBytes int
 	// Change makes rows change while pages are served.
 	Change Change
