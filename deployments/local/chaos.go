@@ -13,12 +13,13 @@ import (
 	"time"
 
 	"github.com/careerstream/careerstream/internal/simulator"
+	"github.com/careerstream/careerstream/schemas"
 )
 
 // restarts is how often chaos starts a sync again that ended early.
 const restarts = 5
 
-// chaos makes the feed misbehave, and stands in for the people and the supervisor
+// chaos makes the feed and some companies misbehave, and stands in for the people and the supervisor
 // that a real deployment has: it fills the wallet and starts the producer again.
 // A nil one lets everything end as it does.
 type chaos struct {
@@ -26,6 +27,8 @@ type chaos struct {
 	out  io.Writer
 	draw *rand.Rand // all that is random, from the seed
 	void int        // the status that the next cursor is voided with
+	// gone are the companies that have no profile, with the reason of the dead letter.
+	gone map[string]schemas.DeadLetterReason
 
 	mu  sync.Mutex
 	met map[string]int // faults that requests have met, by name
@@ -35,7 +38,7 @@ type chaos struct {
 // with its watch.
 func newChaos(seed uint64, out io.Writer) *chaos {
 	draw := rand.New(rand.NewPCG(seed, 0xc4a05)) //nolint:gosec // the same seed has to make the same faults
-	c := &chaos{out: out, draw: draw, void: http.StatusBadRequest, met: make(map[string]int)}
+	c := &chaos{out: out, draw: draw, void: http.StatusBadRequest, gone: make(map[string]schemas.DeadLetterReason), met: make(map[string]int)}
 	if draw.IntN(2) == 0 {
 		c.void = http.StatusConflict
 	}
@@ -49,6 +52,10 @@ func (c *chaos) watch(a simulator.Answer) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if ofProfile(a) {
+		c.met[profileName(a.Fault, a.Status)]++
+		return
+	}
 	c.met[name(a.Fault, a.Status)]++
 }
 
@@ -63,6 +70,8 @@ func name(kind simulator.Kind, status int) string {
 		return "body cut, billed"
 	case simulator.KindLatency:
 		return "slow answer"
+	case simulator.KindHang:
+		return "no answer"
 	case simulator.KindReset:
 		return "connection reset"
 	case simulator.KindDryWallet:
@@ -104,17 +113,21 @@ func (c *chaos) arm(feed *simulator.Server, rows int) error {
 func (c *chaos) faults() []simulator.Fault {
 	void := simulator.Fault{Kind: simulator.KindVoidCursor, Status: c.void}
 	c.void = http.StatusBadRequest + http.StatusConflict - c.void
-	framings := []simulator.Framing{simulator.FramingLength, simulator.FramingChunked, simulator.FramingClose}
 	others := []simulator.Fault{
 		{Kind: simulator.KindStatus, Status: http.StatusTooManyRequests, RetryAfter: time.Second, RetryAfterDate: c.draw.IntN(2) == 0},
 		{Kind: simulator.KindStatus, Status: http.StatusServiceUnavailable, RetryAfter: time.Duration(c.draw.IntN(2)) * time.Second},
-		{Kind: simulator.KindCut, Bytes: 1 + c.draw.IntN(2000), Framing: framings[c.draw.IntN(len(framings))]},
+		{Kind: simulator.KindCut, Bytes: 1 + c.draw.IntN(2000), Framing: c.framing()},
 		{Kind: simulator.KindLatency, Delay: time.Duration(300+c.draw.IntN(700)) * time.Millisecond},
 		{Kind: simulator.KindReset, Billed: c.draw.IntN(2) == 0},
 		{Kind: simulator.KindDryWallet, Credits: int64(c.draw.IntN(simulator.MaxBatch * simulator.DefaultPrice))},
 	}
 	c.draw.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
 	return append([]simulator.Fault{void}, others...)
+}
+
+func (c *chaos) framing() simulator.Framing {
+	framings := []simulator.Framing{simulator.FramingLength, simulator.FramingChunked, simulator.FramingClose}
+	return framings[c.draw.IntN(len(framings))]
 }
 
 // again reports whether a sync that ended with err is to be started again, after
@@ -140,8 +153,9 @@ func (c *chaos) cost() {
 	for _, name := range slices.Sorted(maps.Keys(c.met)) {
 		met = append(met, fmt.Sprintf("%s x%d", name, c.met[name]))
 	}
-	ledger := c.feed.Ledger()
+	ledger, profiles := c.feed.Ledger(), c.feed.ProfileLedger()
 	credits := ledger.Duplicates * simulator.DefaultPrice
-	fmt.Fprintf(c.out, "\nchaos: %s\nchaos: cost %d rows that were bought again for %d credits (USD %.2f); %d cursors were billed again\n",
-		strings.Join(met, ", "), ledger.Duplicates, credits, float64(credits)/1000, ledger.PagesAgain)
+	fmt.Fprintf(c.out, "\nchaos: %s\nchaos: cost %d rows that were bought again for %d credits (USD %.2f); %d cursors were billed again\n"+
+		"chaos: cost %d GETs for profiles that were repeated, and %d that were refused with 429\n",
+		strings.Join(met, ", "), ledger.Duplicates, credits, float64(credits)/1000, ledger.PagesAgain, profiles.Repeated(), profiles.TooMany)
 }

@@ -21,19 +21,28 @@ func TestChaosDoesNotShowInTheTopic(t *testing.T) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel()
 			var out, logs bytes.Buffer
-			err := run(t.Context(), options{Once: true, Chaos: true, Rows: 1000, Seed: seed}, &out, &logs)
+			err := run(t.Context(), options{Once: true, Chaos: true, Rows: 1000, Seed: seed, Select: defaultSelect}, &out, &logs)
 			for _, want := range append(kinds, "cursor voided (400)", "cursor voided (409)") {
 				if !strings.Contains(out.String(), " meets: "+want+"\n") || !strings.Contains(out.String(), want+" x") {
+					t.Errorf("%s was not announced, or did not happen", want)
+				}
+			}
+			for _, want := range badKinds {
+				if !strings.Contains(out.String(), " meets: "+want) || !strings.Contains(out.String(), want+" x") {
 					t.Errorf("%s was not announced, or did not happen", want)
 				}
 			}
 			for _, want := range []string{
 				" credits; filling it and starting again (1 of at most 5 times)\n",
 				"\nchaos: cost ", "0 of 1005 sites missing or out of date\n",
+				" profiles missing or out of date\n", "status 500 for a profile x7", "dead letters: gone x", ", not_found x",
 			} {
 				if !strings.Contains(out.String(), want) {
 					t.Errorf("%q is not in the output", want)
 				}
+			}
+			if !strings.Contains(logs.String(), `"retry":`) {
+				t.Error("no company went to a retry topic")
 			}
 			// The summary is an error where a row is missing, old or published twice.
 			if err != nil || t.Failed() {

@@ -76,7 +76,7 @@ func (l *local) stop(t *testing.T) {
 func TestFlagsAndTheirDefaults(t *testing.T) {
 	t.Parallel()
 	parse := func(args ...string) (o options) {
-		parser, err := kong.New(&o)
+		parser, err := kong.New(&o, kong.Vars{"select": defaultSelect})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,8 +89,14 @@ func TestFlagsAndTheirDefaults(t *testing.T) {
 	if got.Once || got.Chaos || got.Rows != 1000 || got.Seed != 1 || got.Latency.String() != "20ms" || got.Interval.String() != "30s" {
 		t.Errorf("got the defaults %+v, want the documented ones", got)
 	}
+	if got.Select != defaultSelect {
+		t.Errorf("got the selection %q, want %q", got.Select, defaultSelect)
+	}
 	if got.KafkaPort != 9092 || got.RedisPort != 6379 || got.FeedPort != 8080 {
 		t.Errorf("got the ports %d, %d, %d, want those of the real servers", got.KafkaPort, got.RedisPort, got.FeedPort)
+	}
+	if got := parse("--select", `ats == "lever"`).Select; got != `ats == "lever"` {
+		t.Errorf("got the selection %q, want the one that was given", got)
 	}
 	if got := parse("--once", "--chaos", "--rows=5", "--seed", "9"); !got.Once || !got.Chaos || got.Rows != 5 || got.Seed != 9 {
 		t.Errorf("got %+v, want once, chaos, 5 rows, seed 9", got)

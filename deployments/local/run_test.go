@@ -13,10 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/zap"
-
-	"github.com/careerstream/careerstream/internal/app"
-	"github.com/careerstream/careerstream/internal/devstack"
 	"github.com/careerstream/careerstream/internal/simulator"
 )
 
@@ -25,18 +21,30 @@ const forever = 24 * time.Hour
 
 func TestOnceEndsWithASummary(t *testing.T) {
 	t.Parallel()
-	for rows, want := range map[int]string{
-		0:   "0 rows bought for 0 credits (USD 0.00), 0 records in jobo.career-sites.v1: 0 duplicates, 0 of 0 sites missing or out of date\n",
-		1:   "1 rows bought for 50 credits (USD 0.05), 1 records in jobo.career-sites.v1: 0 duplicates, 0 of 1 sites missing or out of date\n",
-		120: "120 rows bought for 6000 credits (USD 6.00), 120 records in jobo.career-sites.v1: 0 duplicates, 0 of 120 sites missing or out of date\n",
+	for rows, c := range map[int]struct{ choice, sites, companies string }{
+		0: {
+			"true", "0 rows bought for 0 credits (USD 0.00), 0 records in jobo.career-sites.v1: 0 duplicates, 0 of 0 sites missing or out of date\n",
+			"0 profiles expected (0 chosen, 0 requested), 0 records in jobo.companies.v1: 0 duplicates, 0 of 0 profiles missing or out of date\n" +
+				"1 GETs for profiles, 0 of them repeated; dead letters: not_found x1\n",
+		},
+		1: {
+			"", "1 rows bought for 50 credits (USD 0.05), 1 records in jobo.career-sites.v1: 0 duplicates, 0 of 1 sites missing or out of date\n",
+			"1 profiles expected (0 chosen, 1 requested), 1 records in jobo.companies.v1: 0 duplicates, 0 of 1 profiles missing or out of date\n" +
+				"2 GETs for profiles, 0 of them repeated; dead letters: not_found x1\n",
+		},
+		120: {
+			defaultSelect, "120 rows bought for 6000 credits (USD 6.00), 120 records in jobo.career-sites.v1: 0 duplicates, 0 of 120 sites missing or out of date\n",
+			"20 profiles expected (15 chosen, 5 requested), 20 records in jobo.companies.v1: 0 duplicates, 0 of 20 profiles missing or out of date\n" +
+				"21 GETs for profiles, 0 of them repeated; dead letters: not_found x1\n",
+		},
 	} {
 		t.Run(strconv.Itoa(rows), func(t *testing.T) {
 			t.Parallel()
 			var out, logs bytes.Buffer
-			if err := run(t.Context(), options{Once: true, Rows: rows}, &out, &logs); err != nil {
+			if err := run(t.Context(), options{Once: true, Rows: rows, Select: c.choice}, &out, &logs); err != nil {
 				t.Fatalf("got %v, want none\n%s", err, &logs)
 			}
-			if !strings.HasSuffix(out.String(), "\n"+want) {
+			if want := "\n" + c.sites + c.companies; !strings.HasSuffix(out.String(), want) {
 				t.Errorf("got the end of %q, want %q", out.String(), want)
 			}
 			if begin := "(" + strconv.Itoa(rows) + " sites)"; !strings.Contains(out.String(), begin) {
@@ -46,28 +54,43 @@ func TestOnceEndsWithASummary(t *testing.T) {
 	}
 }
 
+func TestASelectionThatIsWrongStartsNothing(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	err := run(t.Context(), options{Once: true, Select: "colour == 1"}, &out, io.Discard)
+	if got := errorText(err); !strings.HasPrefix(got, "--select can't be understood:\n") || !strings.Contains(got, "there is no field colour") || out.Len() != 0 {
+		t.Errorf("got %q after %q, want what is wrong with the selection, and no more", got, &out)
+	}
+}
+
 func TestItGoesOnBuyingWhatChangesUntilItIsStopped(t *testing.T) {
 	t.Parallel()
 	l := start(t, options{Rows: 100, Interval: time.Millisecond}, 3)
 	l.stop(t)
 	type summary struct {
+		Logger  string `json:"logger"`
 		Message string `json:"msg"`
 		Mode    string `json:"mode"`
 		Rows    int    `json:"rows"`
 	}
 	var got []summary
+	programs := make(map[string]bool)
 	for line := range strings.Lines(l.logs.String()) {
 		var s summary
 		if err := json.Unmarshal([]byte(line), &s); err != nil {
 			t.Fatalf("%q: %v", line, err)
 		}
+		programs[s.Logger] = true
 		if s.Message == "in sync" {
 			got = append(got, s)
 		}
 	}
-	want := []summary{{"in sync", "backfill", 100}, {"in sync", "incremental", changes + appears}}
+	want := []summary{{"producer", "in sync", "backfill", 100}, {"producer", "in sync", "incremental", changes + appears}}
 	if len(got) < 3 || got[0] != want[0] || got[1] != want[1] {
 		t.Fatalf("got the syncs %v, want %v and more of the kind", got, want)
+	}
+	if !programs["enricher"] {
+		t.Errorf("got lines of %v, want the enricher's in the same log", programs)
 	}
 	// From the third on the overlap brings what the second had, too.
 	if s := got[2]; s.Mode != "incremental" || s.Rows < changes+appears {
@@ -141,7 +164,19 @@ func TestTheSeedDecidesTheFeed(t *testing.T) {
 // sites returns the first page of the feed, without what is of the request.
 func sites(t *testing.T, url string) string {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/api/career-sites/feed", strings.NewReader(`{}`))
+	body, status := ask(t, http.MethodPost, url+"/api/career-sites/feed", `{}`)
+	var page struct {
+		Sites []json.RawMessage `json:"career_sites"`
+	}
+	if err := json.Unmarshal(body, &page); err != nil || len(page.Sites) != 40 {
+		t.Fatalf("got status %d with %d rows (%v), want 40", status, len(page.Sites), err)
+	}
+	return fmt.Sprintf("%s", page.Sites)
+}
+
+func ask(t *testing.T, method, url, body string) ([]byte, int) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,60 +187,11 @@ func sites(t *testing.T, url string) string {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	var page struct {
-		Sites []json.RawMessage `json:"career_sites"`
-	}
-	if err := json.NewDecoder(response.Body).Decode(&page); err != nil || len(page.Sites) != 40 {
-		t.Fatalf("got status %d with %d rows (%v), want 40", response.StatusCode, len(page.Sites), err)
-	}
-	return fmt.Sprintf("%s", page.Sites)
-}
-
-// The summary is a check, and it can fail.
-func TestASummaryThatDoesNotAddUpIsAnError(t *testing.T) {
-	t.Parallel()
-	stack, err := devstack.Start(t.Context(), devstack.Options{Feed: simulator.Options{Rows: 10}})
+	answer, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stack.Close()
-	config := configure(stack)
-	buy := func() {
-		if _, err := app.Sync(t.Context(), config, zap.NewNop()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	check := func(want string) {
-		t.Helper()
-		err := summarise(t.Context(), io.Discard, stack, config, nil)
-		if got := errorText(err); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	}
-	buy()
-	check("")
-	stack.Feed.Insert(2)
-	stack.Feed.UpdateRandom(1)
-	missing := stack.Feed.Len() - len(sold(stack))
-	check("the topic is not what the feed has: 0 duplicates, " + strconv.Itoa(missing) + " missing or out of date")
-	config.FeedName = "the-same-again"
-	buy()
-	twice := stack.Feed.Ledger().Duplicates
-	if missing < 2 || twice == 0 {
-		t.Fatalf("got %d rows missing and %d bought twice, want some of each", missing, twice)
-	}
-	check("the topic is not what the feed has: " + strconv.Itoa(twice) + " duplicates, 0 missing or out of date")
-}
-
-// sold are the companies whose newest version was bought.
-func sold(stack *devstack.Stack) (ids []string) {
-	ledger := stack.Feed.Ledger()
-	for id, row := range stack.Feed.Truth() {
-		if ledger.Billed(id, row.Version) > 0 {
-			ids = append(ids, id)
-		}
-	}
-	return ids
+	return answer, response.StatusCode
 }
 
 func errorText(err error) string {

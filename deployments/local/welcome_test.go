@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os/exec"
 	"strings"
@@ -13,14 +14,15 @@ import (
 func TestTheLinesOfTheWelcomeWork(t *testing.T) {
 	t.Parallel()
 	const rows = 30
-	l := start(t, options{Rows: rows, Interval: forever}, 1)
+	l := start(t, options{Rows: rows, Interval: forever, Select: "true"}, 1)
 	defer l.stop(t)
 	// In the order of the welcome; the last one buys a row.
 	checks := []struct {
 		name, begin string
+		lines       int // that have to be there; they may take a moment
 		check       func(t *testing.T, out string)
 	}{
-		{"career sites", "kcat -b", func(t *testing.T, out string) {
+		{"career sites", "kcat -b", 0, func(t *testing.T, out string) {
 			lines := strings.Split(strings.TrimSpace(out), "\n")
 			if len(lines) != rows {
 				t.Errorf("got %d lines, want %d: %s", len(lines), rows, out)
@@ -33,24 +35,38 @@ func TestTheLinesOfTheWelcomeWork(t *testing.T) {
 				}
 			}
 		}},
-		{"progress", "kcat -b", func(t *testing.T, out string) {
+		{"progress", "kcat -b", 0, func(t *testing.T, out string) {
 			p, err := schemas.DecodeProgress([]byte(out))
 			if err != nil || p.Phase != schemas.Done || p.Rows != rows {
 				t.Errorf("got %q (%v), want the progress of a run that is done, with %d rows", out, err, rows)
 			}
 		}},
-		{"checkpoint", "redis-cli -h", func(t *testing.T, out string) {
+		{"companies", "kcat -b", rows, func(t *testing.T, out string) {
+			for line := range strings.Lines(out) {
+				key, value, _ := strings.Cut(line, " ")
+				var profile struct{ ID string }
+				if err := json.Unmarshal([]byte(value), &profile); err != nil || profile.ID != key || key == "" {
+					t.Errorf("got %q (%v), want a company id and its profile", line, err)
+				}
+			}
+		}},
+		{"dead letters", "kcat -b", 1, func(t *testing.T, out string) {
+			if !strings.HasPrefix(out, nobody+" ") || !strings.Contains(out, schemas.HeaderReason+"="+string(schemas.ReasonNotFound)) {
+				t.Errorf("got %q, want the company that there is not", out)
+			}
+		}},
+		{"checkpoint", "redis-cli -h", 0, func(t *testing.T, out string) {
 			if !strings.Contains(out, "state\n") || !strings.Contains(out, `"phase":"done"`) {
 				t.Errorf("got %q, want the checkpoint", out)
 			}
 		}},
-		{"ledger", "curl -s", func(t *testing.T, out string) {
+		{"ledger", "curl -s", 0, func(t *testing.T, out string) {
 			var ledger struct{ Rows, Credits int }
 			if err := json.Unmarshal([]byte(out), &ledger); err != nil || ledger.Rows != rows || ledger.Credits != 50*rows {
 				t.Errorf("got %q (%v), want what %d rows cost", out, err, rows)
 			}
 		}},
-		{"feed", "curl -s", func(t *testing.T, out string) {
+		{"feed", "curl -s", 0, func(t *testing.T, out string) {
 			var page struct {
 				Sites []schemas.CareerSite `json:"career_sites"`
 			}
@@ -74,9 +90,18 @@ func TestTheLinesOfTheWelcomeWork(t *testing.T) {
 			if _, err := exec.LookPath(program); err != nil {
 				t.Skipf("no %s on this machine", program)
 			}
-			out, err := exec.CommandContext(t.Context(), "bash", "-c", line).Output()
-			if err != nil {
-				t.Fatalf("%s: %v", line, err)
+			var out []byte
+			for range 1000 {
+				var err error
+				if out, err = exec.CommandContext(t.Context(), "bash", "-c", line).Output(); err != nil {
+					t.Fatalf("%s: %v", line, err)
+				}
+				if bytes.Count(out, []byte("\n")) >= c.lines {
+					break
+				}
+			}
+			if n := bytes.Count(out, []byte("\n")); n < c.lines {
+				t.Fatalf("got %d lines, want %d: %s", n, c.lines, out)
 			}
 			c.check(t, string(out))
 		})

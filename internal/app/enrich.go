@@ -226,12 +226,21 @@ func (t enricherTopics) others() []kafka.Topic {
 	return append([]kafka.Topic{t.requests}, t.retries...)
 }
 
+// maxRetry is the largest value that every retry topic takes.
+func (t enricherTopics) maxRetry() int {
+	most := t.retries[0].MaxValue()
+	for _, topic := range t.retries {
+		most = min(most, topic.MaxValue())
+	}
+	return most
+}
+
 func (t enricherTopics) loopTopics(c Enricher) enricher.Topics {
 	return enricher.Topics{
 		Sites: t.sites.Name, Requests: t.requests.Name, Companies: t.companies.Name, DeadLetters: t.letters.Name,
 		Retries: c.retryTopics(), Slots: t.sites.Partitions, Letters: t.letters.Partitions,
 		CompaniesID: t.companies.ID, DeadLettersID: t.letters.ID,
-		MaxCompany: t.companies.MaxValue(), MaxDeadLetter: t.letters.MaxValue(),
+		MaxCompany: t.companies.MaxValue(), MaxDeadLetter: t.letters.MaxValue(), MaxRetry: t.maxRetry(),
 	}
 }
 

@@ -72,7 +72,7 @@ func (m *member) commit(ctx context.Context) error {
 		for _, s := range batch {
 			m.close(s, false)
 		}
-		wait(ctx, abortPause)
+		wait(context.WithoutCancel(ctx), abortPause)
 		return nil
 	}
 	m.l.beat()

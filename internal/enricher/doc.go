@@ -36,7 +36,9 @@
 //  4. A version of a company is fetched once: what was committed is remembered in
 //     Redis. Redis is a cache of the topics here: before a slot is worked on, and
 //     whenever the memory is a new one, what it lacks is read from the
-//     companies topic and the dead letters (warm.go).
+//     companies topic and the dead letters (warm.go). One thing stands in no topic:
+//     that the server said of a newer version that its profile has not changed
+//     (304). Where Redis is lost, that is asked once more.
 //  5. A rebalance takes the partitions that moved and what is in hand for them.
 //     What is in hand for the others stays, a transaction that was aborted by it
 //     included: nothing of it is fetched again.

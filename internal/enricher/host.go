@@ -31,8 +31,12 @@ type host struct {
 	// failing are the companies that failed since the last answer: one that fails
 	// again and again is no host that is down.
 	failing map[string]bool
+	// row is how many requests failed since then.
+	row int
 	// answered is when it last gave an answer, of whatever kind.
 	answered time.Time
+	// spilled is when its companies last made room for others.
+	spilled time.Time
 	// until is when it wants to be asked again, where it said so.
 	until time.Time
 	// flying are the requests under way, oldest first; late is how many of them
@@ -47,9 +51,10 @@ type host struct {
 
 const (
 	firstWindow = 2
-	// breakAfter is how many companies in a row have to fail for a host to count
-	// as down. It is asked again after breakPause.
-	breakAfter = 5
+	// breakAfter is how many requests in a row have to fail, of breakLeast companies
+	// at least, for a host to count as down. It is asked again after breakPause.
+	breakAfter = 6
+	breakLeast = 2
 	breakPause = 10 * time.Second
 	// narrowAfter is how many companies in a row have to fail for the window to be
 	// halved: that a few of them do is nobody else's trouble.
@@ -71,7 +76,7 @@ func newHost(name string, most int, changed func(name string, open bool)) *host 
 	h := &host{name: name, window: min(firstWindow, float64(most)), most: float64(most), failing: make(map[string]bool)}
 	h.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: name, MaxRequests: 1, Timeout: breakPause,
-		ReadyToTrip: func(gobreaker.Counts) bool { return len(h.failing) >= breakAfter },
+		ReadyToTrip: func(gobreaker.Counts) bool { return h.row >= breakAfter && len(h.failing) >= breakLeast },
 		OnStateChange: func(name string, from, to gobreaker.State) {
 			if wasOpen, open := from != gobreaker.StateClosed, to != gobreaker.StateClosed; wasOpen != open {
 				changed(name, open)
@@ -94,7 +99,7 @@ func (h *host) ails(now time.Time) bool {
 // sent: it is the host that hangs then, not the company.
 func (h *host) silent(now time.Time) bool {
 	return slices.ContainsFunc(h.flying, func(j *job) bool {
-		return j.age(now) > h.hanging() && h.answered.UnixNano() < j.sent.Load()
+		return j.age(now) > h.hanging() && h.answered.Before(j.sentAt())
 	})
 }
 
@@ -153,6 +158,7 @@ func (h *host) end(j *job, answered bool, took time.Duration, now time.Time) {
 	if answered {
 		h.window = min(h.window+1, h.most)
 		clear(h.failing)
+		h.row = 0
 		h.answered = now
 		if h.latency == 0 {
 			h.latency = took
@@ -162,6 +168,7 @@ func (h *host) end(j *job, answered bool, took time.Duration, now time.Time) {
 		return
 	}
 	h.failing[j.event.id] = true
+	h.row++
 	if len(h.failing) >= narrowAfter {
 		h.window = max(h.window/2, 1)
 	}

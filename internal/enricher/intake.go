@@ -2,6 +2,9 @@ package enricher
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -73,6 +76,7 @@ func (m *member) judge(r *kgo.Record, at Place, p *part, now time.Time) (_ event
 		if err != nil {
 			return badRecord(r, schemas.ReasonBadRequest, err), true
 		}
+		due = m.soonest(r.Topic, due, now)
 		if len(p.due) > 0 || due.After(now) {
 			m.holdBack(at, p, e, due)
 			return e, false
@@ -81,10 +85,24 @@ func (m *member) judge(r *kgo.Record, at Place, p *part, now time.Time) (_ event
 	}
 }
 
+// soonest is when a record of a retry topic is due. No record waits longer than
+// its topic's delay from now, whatever the clock of its writer said, and on the
+// first of the topics none waits.
+func (m *member) soonest(topic string, due, now time.Time) time.Time {
+	tier := slices.Index(m.l.o.Topics.Retries, topic)
+	if tier < 1 || tier > len(m.l.o.Delays) {
+		return now
+	}
+	if latest := now.Add(m.l.o.Delays[tier-1]); due.After(latest) {
+		return latest
+	}
+	return due
+}
+
 // badRecord is an event of a record that could not be read: a dead letter, unless
 // it is one already.
 func badRecord(r *kgo.Record, reason schemas.DeadLetterReason, err error) event {
-	return event{id: string(r.Key), value: r.Value, from: originOf(r), bad: &refusal{reason, err}}.at(r)
+	return event{id: string(r.Key[:min(len(r.Key), schemas.MaxID)]), value: r.Value, from: originOf(r), bad: &refusal{reason, err}}.at(r)
 }
 
 // inSlot returns a career site that stands where its company belongs. One that
@@ -121,13 +139,25 @@ func (m *member) unpause(at Place, p *part) {
 }
 
 // decide begins what has to be fetched, and closes what is answered already.
+//
+// Where it can't be known what is answered, the events wait: for as long as it
+// takes where the topics can't be read, since nothing could be committed then
+// either, and for blindAfter where Redis does not answer. From then on the member
+// goes by what it did itself.
 func (m *member) decide(ctx context.Context, events []event) error {
-	if len(events) == 0 {
+	if len(events) == 0 || len(m.limbo) > 0 {
+		m.limbo = append(m.limbo, events...)
 		return nil
 	}
 	known, err := m.know(ctx, events)
 	if err != nil {
-		m.l.view.fail(time.Now(), err)
+		now := time.Now()
+		m.l.view.fail(now, err)
+		var unread *unreadError
+		if errors.As(err, &unread) || now.Sub(m.recall.since) < blindAfter {
+			m.limbo, m.limboUntil = events, now.Add(limboPause)
+			return nil
+		}
 	}
 	var seen []checkpoint.Known
 	for _, e := range events {
@@ -139,6 +169,8 @@ func (m *member) decide(ctx context.Context, events []event) error {
 			m.refuse(e)
 		case e.unwanted:
 			if found && k.Newest < e.version {
+				k.Newest = e.version
+				m.recall.keep(k)
 				seen = append(seen, checkpoint.Known{ID: e.id, Newest: e.version})
 			}
 			m.skip(e, OutcomeNotSelected)
@@ -153,6 +185,13 @@ func (m *member) decide(ctx context.Context, events []event) error {
 	}
 	return nil
 }
+
+const (
+	// blindAfter is how long Redis may be away before events are judged without it.
+	blindAfter = 5 * time.Second
+	// limboPause is the wait before the next look.
+	limboPause = 200 * time.Millisecond
+)
 
 // know asks what is known of the companies of events. A memory that lacks
 // something is told first. Where it is away, the error says so, and the answer is
@@ -204,11 +243,19 @@ func (m *member) refuse(e event) {
 
 // forward sends a record to the slot of its company.
 func (m *member) forward(e event, now time.Time) {
+	if len(e.details) > detailsMost {
+		e.bad = &refusal{schemas.ReasonURLTooLong, fmt.Errorf("details_url has %d bytes, at most %d are allowed", len(e.details), detailsMost)}
+		m.refuse(e)
+		return
+	}
 	m.settle(settled{
 		id: e.id, slot: m.l.slotOf(e.place), marks: []mark{{e.place, e.offset}}, what: OutcomeForwarded, at: now,
-		records: []*kgo.Record{retryRecord(m.l.o.Topics.Retries[0], e, now)},
+		records: []*kgo.Record{retryRecord(m.l.o.Topics.Retries[0], m.l.o.Topics.MaxRetry, e, now)},
 	})
 }
+
+// detailsMost is how long a URL may be at all.
+const detailsMost = 2048
 
 // settle puts work that is done where the next transaction takes it.
 func (m *member) settle(s settled) { m.ready = append(m.ready, s) }

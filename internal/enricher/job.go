@@ -41,13 +41,20 @@ type job struct {
 	// whether a host is back.
 	done  func(error)
 	probe bool
-	// sent is when it was sent, in unix nanoseconds; zero while it waits for the
-	// request limits. The request's own goroutine sets it.
+	// born is when its request was begun, sent how many nanoseconds later it was
+	// sent; zero while it waits for the request limits. The request's own goroutine
+	// sets that.
+	born time.Time
 	sent atomic.Int64
 	// cancel ends the request; gone says that its partition moved, so that nobody
-	// waits for it, cut that it kept others waiting.
-	cancel    context.CancelFunc
-	gone, cut bool
+	// waits for it, cut that it kept others waiting, mute that it was cut because its
+	// host answers nobody.
+	cancel          context.CancelFunc
+	gone, cut, mute bool
+	// retrying says that it is counted among those that wait for another try, slowed
+	// how often it was answered with too many requests.
+	retrying bool
+	slowed   int
 }
 
 // cutOff ends a request that keeps others waiting.
@@ -62,8 +69,11 @@ func (j *job) age(now time.Time) time.Duration {
 	if sent == 0 {
 		return 0
 	}
-	return now.Sub(time.Unix(0, sent))
+	return now.Sub(j.sentAt())
 }
+
+// sentAt is when the request was sent.
+func (j *job) sentAt() time.Time { return j.born.Add(time.Duration(j.sent.Load())) }
 
 // fetched is what came of a request.
 type fetched struct {
@@ -129,7 +139,7 @@ func (l *Loop) fetch(start, ctx context.Context, j *job) fetched {
 		return out
 	}
 	began := time.Now()
-	j.sent.Store(began.UnixNano())
+	j.sent.Store(max(int64(began.Sub(j.born)), 1))
 	answer, err := l.fetcher.Get(ctx, j.event.id, j.url, j.known.ETag)
 	out.took, out.at = time.Since(began), time.Now()
 	out.answer, out.err, out.begun = answer, err, true

@@ -28,16 +28,20 @@ type Loop struct {
 	log      *zap.Logger
 
 	view view
-	// For the watchdog, in unix nanoseconds: when something moved, and when the
-	// goroutine that everything goes through did. Then how much is under way or
-	// ready, and how much of that waits for the request limits.
+	// For the watchdog, in nanoseconds since made: when something moved, when the
+	// goroutine that everything goes through did, and since when the oldest thing is
+	// in hand, zero for none. Then how many slots are being prepared.
+	made             time.Time
 	progress, ticked atomic.Int64
-	busy, waiting    atomic.Int64
+	oldest           atomic.Int64
+	preparing        atomic.Int64
+	// waiting are the requests that wait for the request limits.
+	waiting atomic.Int64
 }
 
 // New returns a loop that has done nothing yet.
 func New(o Options, broker Broker, fetcher Fetcher, memory Memory, limiter Limiter, selector Selector, log *zap.Logger) *Loop {
-	return &Loop{o: o.withDefaults(), broker: broker, fetcher: fetcher, memory: memory, limiter: limiter, selector: selector, log: log}
+	return &Loop{made: time.Now(), o: o.withDefaults(), broker: broker, fetcher: fetcher, memory: memory, limiter: limiter, selector: selector, log: log}
 }
 
 // rejoins is how often in a row a membership is begun again that ended with an
@@ -122,8 +126,16 @@ func (l *Loop) member(ctx context.Context) error {
 	}
 	m.group = group
 	err = m.run(ctx)
+	if fatal(err) {
+		// What was fetched before need not be fetched again.
+		m.drainDeadline = time.Now().Add(l.o.Drain)
+		if late := m.finale(context.WithoutCancel(ctx)); late != nil {
+			l.log.Debug("not committed at the end", zap.Error(late))
+		}
+	}
 	m.end()
 	l.view.left()
+	l.oldest.Store(0)
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	group.Close(closing)

@@ -27,7 +27,15 @@ type member struct {
 	hosts map[string]*host
 	// delayed are the jobs that wait for another try in place.
 	delayed []*job
-	ready   []settled
+	// limbo are events of which it can't be known whether they are answered, until
+	// limboUntil.
+	limbo      []event
+	limboUntil time.Time
+	// retrying are the jobs that failed and wait for another try in place.
+	retrying int
+	// turns are taken by the slots that are prepared.
+	turns chan struct{}
+	ready []settled
 	// inflight are the requests under way, fetched those whose outcome is ready.
 	// Together they are what a crash repeats.
 	inflight, fetched int
@@ -55,7 +63,7 @@ type part struct {
 func newMember(l *Loop) *member {
 	m := &member{
 		l: l, recall: newRecall(l.memory, l.o.NotFoundTTL), parts: make(map[Place]*part), jobs: make(map[string]*job), hosts: make(map[string]*host),
-		lastCommit: time.Now(),
+		lastCommit: time.Now(), turns: make(chan struct{}, preparedAtOnce),
 	}
 	m.work, m.kill = context.WithCancel(context.Background())
 	m.start, m.hold = context.WithCancel(m.work)
@@ -77,7 +85,7 @@ func (m *member) revoked(parts []Place, _ bool) {
 func (m *member) run(ctx context.Context) error {
 	for {
 		now := time.Now()
-		m.l.tick(now)
+		m.l.tick()
 		if err := m.collect(ctx, now); err != nil {
 			return err
 		}
@@ -167,24 +175,53 @@ func (m *member) gain(ctx context.Context, parts []Place) {
 		m.l.view.own(m.slots()) // it stands by, or nothing came to what it has
 		return
 	}
-	preparing, cancel := context.WithCancel(ctx)
+	slots := make(map[int32]map[Place]*part)
 	for _, at := range parts {
-		m.parts[at] = &part{cancel: cancel, paused: true}
+		slot := m.l.slotOf(at)
+		if slots[slot] == nil {
+			slots[slot] = make(map[Place]*part)
+		}
+		p := &part{paused: true}
+		m.parts[at], slots[slot][at] = p, p
 	}
+	m.l.beat()
+	for _, parts := range slots {
+		m.prepare(ctx, parts)
+	}
+}
+
+// prepare prepares the partitions of one slot: that another slot moves on must not
+// keep this one from its work.
+func (m *member) prepare(ctx context.Context, parts map[Place]*part) {
+	preparing, cancel := context.WithCancel(ctx)
+	for _, p := range parts {
+		p.cancel = cancel
+	}
+	m.l.preparing.Add(1)
 	m.running.Go(func() {
 		defer cancel()
-		r := m.l.prepare(preparing, m.group, parts)
+		defer m.l.preparing.Add(-1)
+		var r readied
+		select {
+		case m.turns <- struct{}{}:
+			r = m.l.prepare(preparing, m.group, parts)
+			<-m.turns
+		case <-preparing.Done():
+			r = readied{parts: parts, ended: true}
+		}
 		m.inbox.put(func() { m.inbox.readied = append(m.inbox.readied, r) })
 	})
 }
 
+// preparedAtOnce is how many slots are prepared at the same time.
+const preparedAtOnce = 4
+
 // open begins to work on partitions that are prepared.
 func (m *member) open(ctx context.Context, r readied) error {
 	var opened []Place
-	for _, at := range r.parts {
-		p := m.parts[at]
-		if p == nil || p.tracker != nil {
-			continue // it moved on meanwhile
+	for at, p := range r.parts {
+		if m.parts[at] != p || r.ended {
+			continue // it moved on meanwhile, or all ends
 		}
 		if r.err != nil {
 			return r.err
@@ -234,6 +271,7 @@ func (m *member) lose(parts []Place) {
 	}
 	m.ready = slices.DeleteFunc(m.ready, func(s settled) bool { return slots[s.slot] })
 	m.fetched = fetchedOf(m.ready)
+	m.limbo = slices.DeleteFunc(m.limbo, func(e event) bool { return slots[m.l.slotOf(e.place)] })
 	m.l.view.own(m.slots())
 }
 
@@ -244,6 +282,7 @@ func (m *member) drop(j *job) {
 		j.cancel()
 	}
 	m.unqueue(j)
+	m.tryNoMore(j)
 	delete(m.jobs, j.event.id)
 }
 
@@ -261,6 +300,9 @@ func (m *member) slots() []int32 {
 // poll waits for records, or until something else is to be done.
 func (m *member) poll(ctx context.Context, now time.Time) error {
 	timeout := min(max(m.nextDue(now).Sub(now), time.Millisecond), time.Second)
+	if ctx.Err() != nil {
+		timeout = max(timeout, 20*time.Millisecond) // what is due then is nobody's any more
+	}
 	waiting, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
 	if !m.inbox.listen(cancel) {
@@ -287,6 +329,9 @@ func (m *member) poll(ctx context.Context, now time.Time) error {
 // hasRoom reports whether more records may be taken in. Where the room is full of
 // companies of a host that ails, they make room for others.
 func (m *member) hasRoom(now time.Time) bool {
+	if len(m.limbo) > 0 {
+		return false
+	}
 	if len(m.jobs)+len(m.ready) < m.l.o.handMost() {
 		return true
 	}
@@ -321,6 +366,9 @@ func (m *member) nextDue(now time.Time) time.Time {
 	if len(m.ready) > 0 {
 		sooner(m.ready[0].at.Add(linger))
 	}
+	if len(m.limbo) > 0 {
+		sooner(m.limboUntil)
+	}
 	return next
 }
 
@@ -331,6 +379,13 @@ func (m *member) duties(ctx context.Context, now time.Time) error {
 		m.lastRemember = now
 		if err := m.catchUp(ctx); err != nil {
 			m.l.view.fail(now, err)
+		}
+	}
+	if len(m.limbo) > 0 && !m.limboUntil.After(now) {
+		events := m.limbo
+		m.limbo = nil
+		if err := m.decide(ctx, events); err != nil {
+			return err
 		}
 	}
 	for at, p := range m.parts {
@@ -364,7 +419,10 @@ func (m *member) catchUp(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("catch up with what was fetched: %w", err)
 	}
-	m.recall.epoch, m.recall.behind = epoch, false
+	if err := m.recall.tell(ctx); err != nil {
+		return fmt.Errorf("tell what was fetched: %w", err)
+	}
+	m.recall.epoch, m.recall.behind, m.recall.told = epoch, false, nil
 	m.l.log.Info("what was fetched before is known again")
 	return nil
 }

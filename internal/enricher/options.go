@@ -18,9 +18,9 @@ type Topics struct {
 	// CompaniesID and DeadLettersID are the identities of these topics: one that
 	// is created anew has another. Empty means that the cluster gives none.
 	CompaniesID, DeadLettersID string
-	// MaxCompany and MaxDeadLetter are the largest values, in bytes, that the two
-	// topics take.
-	MaxCompany, MaxDeadLetter int
+	// MaxCompany, MaxDeadLetter and MaxRetry are the largest values, in bytes, that
+	// the topics take.
+	MaxCompany, MaxDeadLetter, MaxRetry int
 }
 
 // Options say how the loop works. Zero fields have the defaults named.
@@ -71,8 +71,10 @@ const (
 	linger = 100 * time.Millisecond
 	// idleCommit is how long positions wait that no profile comes with.
 	idleCommit = time.Second
-	// commitTimeout bounds a transaction.
-	commitTimeout = 30 * time.Second
+	// commitTimeout bounds a transaction and the wait before it for a group that is
+	// being dealt anew, which takes as long as its slowest member. The brokers bound
+	// the transaction itself.
+	commitTimeout = 2 * time.Minute
 	// pollMost is how many records a poll returns at most: Redis is asked about all of
 	// them at once.
 	pollMost = 250

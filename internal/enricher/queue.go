@@ -45,10 +45,24 @@ func (m *member) enqueue(e event, k checkpoint.Known) {
 	}
 	j.url, j.host = url, m.host(url)
 	if j.notBefore.After(now) {
-		m.delayed = append(m.delayed, j)
+		m.delay(j)
 		return
 	}
 	j.host.queue = append(j.host.queue, j)
+}
+
+// delay keeps a job until its time comes.
+func (m *member) delay(j *job) {
+	i, _ := slices.BinarySearchFunc(m.delayed, j, func(a, b *job) int { return a.notBefore.Compare(b.notBefore) })
+	m.delayed = slices.Insert(m.delayed, i, j)
+}
+
+// tryNoMore notes that a job does not wait for another try in place any more.
+func (m *member) tryNoMore(j *job) {
+	if j.retrying {
+		j.retrying = false
+		m.retrying--
+	}
 }
 
 // unqueue takes a job out of wherever it waits.
@@ -81,7 +95,7 @@ func (m *member) begin(now time.Time) {
 		j.host.queue = append(j.host.queue, j)
 	}
 	late := m.lookAtHosts(now)
-	room := min(m.l.o.Concurrency-(m.inflight-late), m.l.o.Batch-m.inflight-m.fetched)
+	room := min(m.l.o.Concurrency-(m.inflight-late), m.l.o.Batch-m.inflight-m.fetched-m.retrying)
 	names := m.waitingHosts(now)
 	for idle := 0; room > 0 && idle < len(names); {
 		h := m.hosts[names[m.turn%len(names)]]
@@ -109,6 +123,7 @@ func (m *member) lookAtHosts(now time.Time) (late int) {
 			switch {
 			case j.cut || j.age(now) <= h.hanging():
 			case mute:
+				j.mute = true
 				j.cutOff()
 			default:
 				hanging = append(hanging, j)
@@ -116,7 +131,7 @@ func (m *member) lookAtHosts(now time.Time) (late int) {
 		}
 	}
 	if excess := late - max(m.l.o.Batch/2, 1); excess > 0 && len(hanging) > 0 {
-		slices.SortFunc(hanging, func(a, b *job) int { return cmp.Compare(a.sent.Load(), b.sent.Load()) })
+		slices.SortFunc(hanging, func(a, b *job) int { return a.sentAt().Compare(b.sentAt()) })
 		for _, j := range hanging[:min(excess, len(hanging))] {
 			j.cutOff()
 		}
@@ -143,7 +158,9 @@ func (m *member) beginOf(h *host) bool {
 	}
 	j := h.queue[0]
 	h.queue = h.queue[1:]
-	j.under, j.done, j.probe, j.cut = true, done, probe, false
+	m.tryNoMore(j)
+	j.under, j.done, j.probe, j.cut, j.mute = true, done, probe, false, false
+	j.born = time.Now()
 	j.sent.Store(0)
 	h.flying = append(h.flying, j)
 	ctx, cancel := context.WithCancel(m.work)
@@ -172,7 +189,7 @@ func (m *member) finish(f fetched, now time.Time) error {
 	}
 	m.l.beat()
 	// A company that answered in whichever way has a host that is up.
-	if j.cut && !j.host.silent(now) {
+	if j.cut && !j.mute {
 		j.host.skipped(j) // the host answers others
 	} else {
 		j.host.end(j, f.err == nil || verdict != company.Again, f.took, now)
@@ -184,19 +201,25 @@ func (m *member) finish(f fetched, now time.Time) error {
 	switch {
 	case f.err == nil:
 		m.succeed(j, f, now)
+	case j.probe && verdict == company.Again:
+		m.again(j, 0, now) // it was asked for the host's sake
+	case j.mute:
+		m.back(j) // it is the host that hangs
 	case j.cut:
 		f.err = fmt.Errorf("no answer within %s, while others waited", f.took.Round(time.Millisecond))
 		m.later(j, f.err, now)
 	case verdict == company.Slow:
 		j.event.tries--
 		m.slow(j.host, now.Add(cmp.Or(pause, slowPause)))
+		if j.slowed++; j.slowed >= slowMost {
+			m.putOff(j, now) // it may be about this company alone
+			return nil
+		}
 		m.again(j, 0, now)
 	case verdict == company.Stop:
 		return &FatalError{f.err}
 	case verdict == company.Dead:
 		m.dead(j, reason, f.err, now)
-	case j.probe:
-		m.again(j, 0, now) // it was asked for the host's sake
 	default:
 		m.failed(j, f, max(pause, inPlacePause(j.failures)), now)
 	}
@@ -213,6 +236,10 @@ func (m *member) slow(h *host, until time.Time) {
 	h.until = until
 }
 
+// slowMost is how often a company may be answered with too many requests before it
+// makes room for others.
+const slowMost = 3
+
 // slowPause is how long a server that wants fewer requests is left alone, where it
 // does not say.
 const slowPause = time.Second
@@ -228,7 +255,9 @@ func (m *member) failed(j *job, f fetched, pause time.Duration, now time.Time) {
 	j.failures++
 	j.spent += f.took + pause
 	m.l.view.fail(now, f.err)
-	if j.spent <= m.l.o.Patience {
+	// Those that wait for another try count among what a crash repeats: where they
+	// are half of it, the next ones wait on a retry topic.
+	if j.spent <= m.l.o.Patience && m.retrying < max(m.l.o.Batch/2, 1) {
 		m.again(j, pause, now)
 		return
 	}
@@ -249,7 +278,7 @@ func (m *member) later(j *job, err error, now time.Time) {
 func (m *member) putOff(j *job, now time.Time) {
 	tier := max(j.event.attempts, 1)
 	due := now.Add(m.l.o.Delays[tier-1])
-	m.settleJob(j, settled{what: OutcomeRetry, records: []*kgo.Record{retryRecord(m.l.o.Topics.Retries[tier], j.event, due)}}, now)
+	m.settleJob(j, settled{what: OutcomeRetry, records: []*kgo.Record{retryRecord(m.l.o.Topics.Retries[tier], m.l.o.Topics.MaxRetry, j.event, due)}}, now)
 }
 
 // again lets a job wait for another try: at the head of its queue, or for a while.
@@ -257,14 +286,37 @@ func (m *member) again(j *job, pause time.Duration, now time.Time) {
 	if j.gone {
 		return
 	}
-	j.under, j.done = false, nil
+	m.waits(j)
 	if pause > 0 {
 		j.notBefore = now.Add(pause)
-		i, _ := slices.BinarySearchFunc(m.delayed, j, func(a, b *job) int { return a.notBefore.Compare(b.notBefore) })
-		m.delayed = slices.Insert(m.delayed, i, j)
+		m.delay(j)
 	} else {
 		j.host.queue = slices.Insert(j.host.queue, 0, j)
 	}
+	m.joined(j)
+}
+
+// back lets a job wait behind all others of its host.
+func (m *member) back(j *job) {
+	if j.gone {
+		return
+	}
+	m.waits(j)
+	j.host.queue = append(j.host.queue, j)
+	m.joined(j)
+}
+
+// waits notes that a job has no request under way any more.
+func (m *member) waits(j *job) {
+	j.under, j.done = false, nil
+	if j.failures > 0 && !j.retrying {
+		j.retrying = true
+		m.retrying++
+	}
+}
+
+// joined lets the events that came meanwhile join their job.
+func (m *member) joined(j *job) {
 	later := j.later
 	j.later = nil
 	for _, e := range later {
@@ -302,6 +354,7 @@ func (m *member) dead(j *job, reason schemas.DeadLetterReason, err error, now ti
 }
 
 func (m *member) settleJob(j *job, s settled, now time.Time) {
+	m.tryNoMore(j)
 	j.under = true
 	s.id, s.slot, s.marks, s.job, s.at = j.event.id, j.slot, j.marks, j, now
 	if j.event.tries > 0 {
@@ -310,9 +363,10 @@ func (m *member) settleJob(j *job, s settled, now time.Time) {
 	m.settle(s)
 }
 
-// spill makes room where it is full of companies of a host that ails, and another
-// host answers: those that wait longest come back later, without a word about an
-// attempt. Where it is the only host there is nothing to make room for.
+// spill makes room where it is full of companies of a host that ails: they come
+// back later, without a word about an attempt, and those of other hosts behind them
+// get their turn. Where it is the only host that takes a look at what is behind,
+// once for each delay.
 func (m *member) spill(now time.Time) bool {
 	var worst *host
 	others := false
@@ -326,9 +380,10 @@ func (m *member) spill(now time.Time) bool {
 			others = true
 		}
 	}
-	if worst == nil || !others || len(worst.queue) < m.l.o.handMost()/4 {
+	if worst == nil || len(worst.queue) < m.l.o.handMost()/4 || !others && now.Sub(worst.spilled) < m.l.o.Delays[0] {
 		return false
 	}
+	worst.spilled = now
 	spilled := worst.queue[1:]
 	worst.queue = worst.queue[:1:1]
 	for _, j := range spilled {

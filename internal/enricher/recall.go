@@ -2,7 +2,9 @@ package enricher
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -29,6 +31,10 @@ type recall struct {
 	// away is when the memory last did not answer, and why.
 	away time.Time
 	why  error
+	// since is when it did so first, zero while it answers.
+	since time.Time
+	// told are the marks that it was given last.
+	told checkpoint.Marks
 }
 
 func newRecall(m Memory, notFound time.Duration) *recall {
@@ -43,6 +49,8 @@ func (r *recall) of(ctx context.Context, ids []string) (map[string]checkpoint.Kn
 	if time.Since(r.away) > awayPause {
 		if known, err = r.memory.Recall(ctx, ids); err != nil {
 			err = r.failed(err)
+		} else {
+			r.since = time.Time{}
 		}
 	}
 	if known == nil {
@@ -63,6 +71,42 @@ func (r *recall) of(ctx context.Context, ids []string) (map[string]checkpoint.Kn
 	return known, err
 }
 
+// keep remembers something in this process.
+func (r *recall) keep(k checkpoint.Known) {
+	if len(r.young) >= recentMost/2 {
+		r.old, r.young = r.young, make(map[string]checkpoint.Known)
+	}
+	if before, ok := r.young[k.ID]; ok {
+		k.Newest = max(k.Newest, before.Newest)
+	}
+	r.young[k.ID] = k
+}
+
+// mark moves the marks of the memory.
+func (r *recall) mark(ctx context.Context, marks checkpoint.Marks) error {
+	if err := r.memory.SetMarks(ctx, marks); err != nil {
+		return r.failed(err)
+	}
+	if r.told == nil {
+		r.told = make(checkpoint.Marks)
+	}
+	maps.Copy(r.told, marks)
+	return nil
+}
+
+// tell repeats to the memory all that this process still knows: what it was not
+// there for. The topics do not say which versions were seen and not chosen.
+func (r *recall) tell(ctx context.Context) error {
+	for _, half := range []map[string]checkpoint.Known{r.old, r.young} {
+		for chunk := range slices.Chunk(slices.Collect(maps.Values(half)), warmChunk) {
+			if err := r.memory.Remember(ctx, chunk...); err != nil {
+				return r.failed(err)
+			}
+		}
+	}
+	return nil
+}
+
 // supersedes reports whether a is the later word about a company than b.
 func supersedes(a, b checkpoint.Known) bool {
 	if a.Version != b.Version {
@@ -78,23 +122,21 @@ func (r *recall) add(ctx context.Context, known []checkpoint.Known, marks checkp
 		if k.Outcome == "" {
 			continue // no more than a newer version that was seen
 		}
-		if len(r.young) >= recentMost/2 {
-			r.old, r.young = r.young, make(map[string]checkpoint.Known)
-		}
-		r.young[k.ID] = k
+		r.keep(k)
 	}
 	if len(known) > 0 && !r.behind { // otherwise it learns it when it catches up
 		if err := r.memory.Remember(ctx, known...); err != nil {
 			return r.failed(err)
 		}
 	}
-	// A mark says that nothing is missing before it.
-	if len(marks) > 0 && !r.behind {
-		if err := r.memory.SetMarks(ctx, marks); err != nil {
-			return r.failed(err)
-		}
+	// A mark says that nothing is missing before it: the last one has to be there.
+	if len(marks) == 0 || r.behind {
+		return nil
 	}
-	return nil
+	if lacks, err := r.lacks(ctx); err != nil || lacks {
+		return err
+	}
+	return r.mark(ctx, marks)
 }
 
 // EpochMark is the mark whose offset is no offset: a number that the memory is
@@ -125,12 +167,19 @@ func (r *recall) lacks(ctx context.Context) (bool, error) {
 		return false, r.failed(err)
 	}
 	r.behind = r.behind || marks[EpochMark] != r.epoch
+	for name, offset := range r.told {
+		// A replica of Redis that had not got the last writes may have taken over.
+		r.behind = r.behind || marks[name] < offset
+	}
 	return r.behind, nil
 }
 
 // failed notes that the memory does not answer, for awayPause.
 func (r *recall) failed(err error) error {
 	r.behind, r.away, r.why = true, time.Now(), err
+	if r.since.IsZero() {
+		r.since = r.away
+	}
 	return err
 }
 

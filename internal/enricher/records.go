@@ -65,8 +65,9 @@ func companyRecord(topic, id, version, url string, a company.Answer) *kgo.Record
 	return &kgo.Record{Topic: topic, Key: []byte(id), Value: a.Profile, Headers: h}
 }
 
-// retryRecord is the event, to come back when it is due.
-func retryRecord(topic string, e event, due time.Time) *kgo.Record {
+// retryRecord is the event, to come back when it is due. A value that the topic
+// does not take stays behind: it is only there for a dead letter.
+func retryRecord(topic string, most int, e event, due time.Time) *kgo.Record {
 	var h headers
 	h.add(HeaderDue, strconv.FormatInt(due.UnixMilli(), 10))
 	if e.site {
@@ -83,8 +84,19 @@ func retryRecord(topic string, e event, due time.Time) *kgo.Record {
 	h.add(headerPutOff, strconv.Itoa(e.attempts))
 	h.origin(e.from)
 	h.attempts(e)
-	return &kgo.Record{Topic: topic, Key: []byte(e.id), Value: e.value, Headers: h}
+	return &kgo.Record{Topic: topic, Key: []byte(e.id), Value: fitting(e.value, most), Headers: h}
 }
+
+// fitting is a value, or none where a topic takes at most so many bytes.
+func fitting(value []byte, most int) []byte {
+	if most > 0 && len(value)+headersMost > most {
+		return nil
+	}
+	return value
+}
+
+// headersMost is more than the headers and the key of a record have in bytes.
+const headersMost = 12 << 10
 
 // verdict is why something is a dead letter.
 type verdict struct {
@@ -133,11 +145,7 @@ func deadLetter(topic string, most int, e event, v verdict) *kgo.Record {
 	digest := sha256.Sum256(e.value)
 	h.add(schemas.HeaderSize, strconv.Itoa(len(e.value)))
 	h.add(schemas.HeaderSHA256, hex.EncodeToString(digest[:]))
-	r := &kgo.Record{Topic: topic, Key: []byte(e.id), Value: e.value, Headers: h}
-	if most > 0 && len(e.value) > most {
-		r.Value = nil
-	}
-	return r
+	return &kgo.Record{Topic: topic, Key: []byte(e.id), Value: fitting(e.value, most), Headers: h}
 }
 
 // clip makes a text fit for a header: its end says least.

@@ -151,8 +151,33 @@ func (m *member) show(now time.Time) {
 	m.l.view.change(func(v *View) {
 		v.InFlight, v.Queued, v.Held, v.NextDue, v.Down, v.Blind = m.inflight, queued, held, next, down, m.recall.behind
 	})
-	m.l.busy.Store(int64(m.inflight + len(m.ready)))
+	m.l.oldest.Store(m.oldest())
 	m.l.o.Metrics.gauges(m.inflight, queued, held, len(down))
+}
+
+// oldest is since when the oldest request is under way, or the oldest outcome
+// waits for its transaction, by the loop's clock; zero where there is none.
+func (m *member) oldest() int64 {
+	var at time.Time
+	older := func(t time.Time) {
+		if at.IsZero() || t.Before(at) {
+			at = t
+		}
+	}
+	for _, h := range m.hosts {
+		for _, j := range h.flying {
+			if j.sent.Load() != 0 {
+				older(j.sentAt())
+			}
+		}
+	}
+	if len(m.ready) > 0 {
+		older(m.ready[0].at)
+	}
+	if at.IsZero() {
+		return 0
+	}
+	return max(int64(at.Sub(m.l.made)), 1)
 }
 
 // showEvery is how often the view is brought up to date.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -58,27 +60,28 @@ func (l *Loop) warmFrom(ctx context.Context, at Place, from int64, known func(*k
 		if len(chunk) == 0 {
 			return nil
 		}
-		l.beat()
 		err := l.memory.Remember(ctx, chunk...)
 		chunk = chunk[:0]
 		return err
 	}
+	var told error // by the memory, through the reader
 	end, err := l.broker.Tail(ctx, at, from, func(r *kgo.Record) error {
+		l.beat()
 		if k, ok := known(r); ok {
 			chunk = append(chunk, k)
 		}
 		if len(chunk) >= warmChunk {
-			return flush()
+			told = flush()
 		}
-		return nil
+		return told
 	})
-	if err == nil {
-		err = flush()
+	switch {
+	case told != nil:
+		return from, told
+	case err != nil:
+		return from, &unreadError{fmt.Errorf("read %s/%d to learn what was fetched: %w", at.Topic, at.Partition, err)}
 	}
-	if err != nil {
-		return from, fmt.Errorf("read %s/%d to learn what was fetched: %w", at.Topic, at.Partition, err)
-	}
-	return end, nil
+	return end, flush()
 }
 
 // knownCompany is what a record of the companies topic says.
@@ -160,36 +163,48 @@ const warmTries = 5
 
 // prepare makes slots ready to be worked on: the memory knows what was fetched,
 // and the committed positions are known. It runs on a goroutine of its own.
-func (l *Loop) prepare(ctx context.Context, group Group, parts []Place) readied {
-	slots := l.slotsOf(parts)
+func (l *Loop) prepare(ctx context.Context, group Group, parts map[Place]*part) readied {
+	places := slices.Collect(maps.Keys(parts))
+	slots := l.slotsOf(places)
 	out := readied{parts: parts}
 	var err error
+	var unread *unreadError
 	for try := 1; try <= warmTries; try++ {
-		if out.epoch, err = l.warm(ctx, slots); err == nil || ctx.Err() != nil {
+		out.epoch, err = l.warm(ctx, slots)
+		if err == nil || ctx.Err() != nil {
 			break
 		}
-		if !wait(ctx, time.Duration(try)*200*time.Millisecond) {
-			break
+		if errors.As(err, &unread) {
+			try = 0 // without the topics there is nothing that could be done
+			l.view.fail(time.Now(), err)
 		}
+		wait(ctx, time.Duration(max(try, 1))*200*time.Millisecond)
 	}
 	out.blind = err
-	if out.positions, err = group.Committed(ctx, parts); err != nil {
+	if out.positions, err = group.Committed(ctx, places); err != nil {
 		out.err = fmt.Errorf("committed positions: %w", err)
 	}
-	if ctx.Err() != nil {
-		out.err = errors.Join(out.err, context.Cause(ctx))
-	}
+	out.ended = ctx.Err() != nil
 	return out
 }
 
+// unreadError says that a topic could not be read.
+type unreadError struct{ err error }
+
+func (e *unreadError) Error() string { return e.err.Error() }
+func (e *unreadError) Unwrap() error { return e.err }
+
 // readied is what prepare found. blind is why the memory could not be asked: the
 // slots are then worked on by their positions alone.
+//
+// The parts are those that it was begun for: one that went and came back is another.
 type readied struct {
-	parts     []Place
+	parts     map[Place]*part
 	epoch     int64
 	positions map[Place]Position
 	blind     error
 	err       error
+	ended     bool // it was given up
 }
 
 // wait waits, and returns false if ctx ends first.
