@@ -68,9 +68,13 @@ func (e event) knownAs() string {
 // versionLayout is RFC 3339 with a fixed width, so that texts compare as times.
 const versionLayout = "2006-01-02T15:04:05.000000000Z"
 
-// versionOf is a time as it is compared; empty where it can't be read.
+// versionOf is a time as it is compared; empty where it can't be read. One without
+// a zone is UTC.
 func versionOf(updatedAt string) string {
 	at, err := time.Parse(time.RFC3339Nano, updatedAt)
+	if err != nil {
+		at, err = time.Parse("2006-01-02T15:04:05", updatedAt) // with a fraction or without
+	}
 	if err != nil {
 		return ""
 	}
@@ -102,6 +106,11 @@ func siteEvent(r *kgo.Record) (event, error) {
 	e := event{id: row.ID, version: versionOf(row.UpdatedAt), site: true, value: r.Value, from: originOf(r)}
 	if row.DetailsURL != nil {
 		e.details = *row.DetailsURL
+	}
+	for _, h := range r.Headers {
+		if e.version == "" && h.Key == schemas.HeaderTime {
+			e.version = versionOf(string(h.Value)) // the producer reads more ways to write it
+		}
 	}
 	return e.at(r), nil
 }

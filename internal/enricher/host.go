@@ -55,7 +55,7 @@ const (
 	// at least, for a host to count as down. It is asked again after breakPause.
 	breakAfter = 6
 	breakLeast = 2
-	breakPause = 10 * time.Second
+	breakPause = 5 * time.Second
 	// narrowAfter is how many companies in a row have to fail for the window to be
 	// halved: that a few of them do is nobody else's trouble.
 	narrowAfter = 3

@@ -43,7 +43,7 @@ type Options struct {
 	// Stall is how long nothing may move although there is work; zero means 5 min.
 	Stall time.Duration
 	// Drain is how long requests in flight may take once it was told to stop; zero
-	// means 15 s.
+	// means 8 s: supervisors kill after 10.
 	Drain time.Duration
 	// Home is the host whose answers speak of the request limits (company.Host of
 	// the API's URL): what another host says about too many requests is about that
@@ -62,7 +62,7 @@ func (o Options) withDefaults() Options {
 	o.Patience = cmp.Or(o.Patience, 5*time.Second)
 	o.NotFoundTTL = cmp.Or(o.NotFoundTTL, 24*time.Hour)
 	o.Stall = cmp.Or(o.Stall, 5*time.Minute)
-	o.Drain = cmp.Or(o.Drain, 15*time.Second)
+	o.Drain = cmp.Or(o.Drain, 8*time.Second)
 	return o
 }
 

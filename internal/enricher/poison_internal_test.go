@@ -68,3 +68,43 @@ func TestThoseThatHangCostTheOthersNextToNothing(t *testing.T) {
 		})
 	}
 }
+
+// Those that hang may all come first: that is no host that is down.
+func TestThoseThatHangMayComeFirst(t *testing.T) {
+	t.Parallel()
+	in(t, Options{}, func(w *world) {
+		w.oneHost, w.stuck = true, func(id string) bool { return strings.HasPrefix(id, "slow") }
+		for i := range 20 {
+			w.update(fmt.Sprintf("slow-%d", i))
+		}
+		for i := range 40 {
+			w.update(fmt.Sprintf("good-%d", i))
+		}
+		time.Sleep(2 * time.Minute) // virtual
+		if got := len(w.published("companies")); got != 40 {
+			t.Errorf("got %d profiles after two minutes, want the 40 that answer", got)
+		}
+		w.mu.Lock()
+		w.stuck = func(string) bool { return false }
+		w.mu.Unlock()
+		w.quiet()
+		w.expect("in the end", w.total(), 60, 0)
+	})
+}
+
+// A host that hangs for hours costs nobody a try.
+func TestAHostThatHangsAsAWholeCostsNobodyATry(t *testing.T) {
+	t.Parallel()
+	in(t, Options{}, func(w *world) {
+		w.hanging["slow.example:443"] = true
+		for i := range 10 {
+			w.update(fmt.Sprintf("slow-%d", i))
+		}
+		time.Sleep(3 * time.Hour) // virtual
+		w.mu.Lock()
+		clear(w.hanging)
+		w.mu.Unlock()
+		w.quiet()
+		w.expect("in the end", w.total(), 10, 0)
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -156,8 +157,13 @@ func (m *member) beginOf(h *host) bool {
 	if !ok {
 		return false
 	}
-	j := h.queue[0]
-	h.queue = h.queue[1:]
+	next := 0
+	if probe {
+		// Whichever: those that wait longest may be just the ones that hang.
+		next = rand.IntN(len(h.queue)) //nolint:gosec // any will do
+	}
+	j := h.queue[next]
+	h.queue = slices.Delete(h.queue, next, next+1)
 	m.tryNoMore(j)
 	j.under, j.done, j.probe, j.cut, j.mute = true, done, probe, false, false
 	j.born = time.Now()
@@ -201,10 +207,8 @@ func (m *member) finish(f fetched, now time.Time) error {
 	switch {
 	case f.err == nil:
 		m.succeed(j, f, now)
-	case j.probe && verdict == company.Again:
-		m.again(j, 0, now) // it was asked for the host's sake
-	case j.mute:
-		m.back(j) // it is the host that hangs
+	case j.mute, j.probe && verdict == company.Again:
+		m.back(j) // it is the host that hangs, or it was asked for the host's sake
 	case j.cut:
 		f.err = fmt.Errorf("no answer within %s, while others waited", f.took.Round(time.Millisecond))
 		m.later(j, f.err, now)

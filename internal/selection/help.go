@@ -69,7 +69,8 @@ A text that is null is like an empty one, a list that is null has no elements, a
 no comparison with a time that is null holds; website == nil asks for it. Texts are
 compared exactly, lower() helps where case does not matter. Times are compared with
 a text in RFC 3339, or a day, in UTC. There is no now(): what is chosen does not
-depend on when it is asked. The language is expr (https://expr-lang.org).
+depend on when it is asked. What a site does not have, such as the first of no
+industries, chooses it not. The language is expr (https://expr-lang.org).
 `)
 	return strings.ReplaceAll(b.String(), " \n", "\n")
 }

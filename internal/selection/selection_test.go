@@ -20,11 +20,13 @@ const bare = `{"id":"c2","name":"Bare","website":null,"logo_url":null,"summary":
 func TestMatch(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][2]bool{
-		`true`:     {true, true},
-		``:         {},
-		" \n\t":    {},
-		`false`:    {},
-		`not true`: {},
+		`true`:                       {true, true},
+		`industries[0] == "fintech"`: {true, false},
+		`industries[5] == "fintech"`: {},
+		``:                           {},
+		" \n\t":                      {},
+		`false`:                      {},
+		`not true`:                   {},
 		`"fintech" in industries and ats == "greenhouse"`: {true, false},
 		`ats in ["lever", "workday"]`:                     {false, true},
 		`any(industries, # startsWith "fin")`:             {true, false},
