@@ -34,6 +34,13 @@ func TestRedisAway(t *testing.T) {
 	b.change(chosen[:40]...)
 	b.caughtUp(b.name, p)
 	p.stop()
+	// What Redis was not there for it learns from the topics, at the next start if it
+	// was too short before.
+	p = b.run()
+	b.caughtUp(b.name, p)
+	b.change(chosen[40])
+	b.caughtUp(b.name, p)
+	p.stop()
 	a := b.audit(chosen).noLetters().atMost(0)
 	b.known(chosen)
 	t.Log(a)

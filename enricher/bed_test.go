@@ -5,6 +5,7 @@ package main_test
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -64,7 +65,7 @@ func newBed(t *testing.T, o simulator.Options) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.memory = "jobo:{companies}:fetched:" + topics[b.companies()].ID.String() + ":"
+	b.memory = fmt.Sprintf("jobo:{companies}:fetched:%x:", [16]byte(topics[b.companies()].ID))
 	return b
 }
 

@@ -68,14 +68,14 @@ func TestReplay(t *testing.T) {
 			t.Errorf("%d dead letters are %s, want %d", got, reason, want)
 		}
 	}
-	again := func(what, group string) {
+	again := func(what, group string, unmodified int) {
 		t.Helper()
 		p := b.run("ENRICH_GROUP=" + group)
 		b.caughtUp(group, p)
 		p.stop()
 		got, is, dead := b.gets(), len(b.records(b.companies())), b.records(b.letters())
-		if got != gets || is != profiles || len(dead) != len(letters) {
-			t.Errorf("%s: %d GETs, %d profiles and %d dead letters more, want none", what, got-gets, is-profiles, len(dead)-len(letters))
+		if got != gets+unmodified || is != profiles || len(dead) != len(letters) {
+			t.Errorf("%s: %d GETs, %d profiles and %d dead letters more, want no more than the answer 304", what, got-gets, is-profiles, len(dead)-len(letters))
 			for _, r := range dead[min(len(letters), len(dead)):] {
 				t.Logf("dead letter of %s: %s: %s", r.Key, header(r, schemas.HeaderReason), header(r, schemas.HeaderMessage))
 			}
@@ -83,13 +83,15 @@ func TestReplay(t *testing.T) {
 		gets, profiles, letters = got, is, dead
 	}
 	b.rewind(b.name)
-	again("offsets reset", b.name)
-	again("another group", b.name+"-2")
+	again("offsets reset", b.name, 0)
+	again("another group", b.name+"-2", 0)
 	if n := b.forget(t.Context()); n == 0 {
 		t.Error("Redis knew nothing: its loss shows nothing")
 	}
 	b.rewind(b.name)
-	again("offsets reset after Redis was lost", b.name)
+	// That a profile was not modified stands nowhere but in Redis: the request with
+	// force that was answered so is made once more.
+	again("offsets reset after Redis was lost", b.name, 1)
 	b.forget(t.Context())
-	again("another group after Redis was lost", b.name+"-3")
+	again("another group after Redis was lost", b.name+"-3", 1)
 }

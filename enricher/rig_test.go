@@ -5,6 +5,7 @@ package main_test
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -90,7 +91,7 @@ func (r *rig) apply(changes ...string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.memory = "jobo:{companies}:fetched:" + topics[r.companies()].ID.String() + ":"
+	r.memory = fmt.Sprintf("jobo:{companies}:fetched:%x:", [16]byte(topics[r.companies()].ID))
 }
 
 // put writes records to a topic.

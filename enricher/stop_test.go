@@ -16,13 +16,15 @@ func TestStop(t *testing.T) {
 	all, chosen := b.ids()
 	b.show(all...)
 	p := b.run()
-	b.until("requests in flight", func() bool { return b.gets() == concurrency }, p)
+	// A host that has not answered yet is asked by two at a time.
+	b.until("requests in flight", func() bool { return b.gets() >= 2 }, p)
 	p.stop()
-	if gets := b.gets(); gets != concurrency {
-		t.Errorf("%d GETs when it had ended, want the %d that were in flight", gets, concurrency)
+	gets := b.gets()
+	if gets > 2*concurrency {
+		t.Errorf("%d GETs when it had ended, want those that were in flight", gets)
 	}
-	if n := len(b.records(b.companies())); n != concurrency {
-		t.Errorf("%d profiles are published, want those of the %d GETs that were in flight", n, concurrency)
+	if n := len(b.records(b.companies())); n != gets {
+		t.Errorf("%d profiles are published, want those of the %d GETs that were in flight", n, gets)
 	}
 	b.api.SetLatency(simulator.RouteCompanies, 0)
 	p = b.run()
@@ -37,7 +39,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	all, chosen := b.ids()
 	b.show(all...)
 	p := b.run()
-	b.until("requests in flight", func() bool { return b.gets() == concurrency }, p)
+	b.until("requests in flight", func() bool { return b.gets() >= 2 }, p)
 	p.signal(syscall.SIGTERM)
 	// Nothing tells when it has taken note of the first signal, so the second is
 	// repeated.

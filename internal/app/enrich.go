@@ -22,6 +22,7 @@ import (
 // without a restart.
 func RunEnrich(ctx context.Context, c Enricher, p Process) error {
 	c.warn(p.Log)
+	allowBatches(c.Batch)
 	s, err := newSights(ctx, "enricher", p)
 	if err != nil {
 		return err
