@@ -22,7 +22,7 @@ func (m *member) commitDue(now time.Time, stopping bool) bool {
 		m.inflight == 0 ||
 		len(m.ready) >= m.l.o.Batch ||
 		m.inflight+m.fetched >= m.l.o.Batch ||
-		now.Sub(m.ready[0].at) >= linger
+		now.Sub(m.ready[0].at) >= m.l.o.linger()
 }
 
 // moved reports whether any position is another than the committed one.

@@ -332,7 +332,8 @@ func (m *member) hasRoom(now time.Time) bool {
 	if len(m.limbo) > 0 {
 		return false
 	}
-	if len(m.jobs)+len(m.ready) < m.l.o.handMost() {
+	// Not for a few records at a time: each poll is a question to Redis as well.
+	if len(m.jobs)+len(m.ready) < m.l.o.handMost()/2 {
 		return true
 	}
 	return m.spill(now)
@@ -364,7 +365,7 @@ func (m *member) nextDue(now time.Time) time.Time {
 		}
 	}
 	if len(m.ready) > 0 {
-		sooner(m.ready[0].at.Add(linger))
+		sooner(m.ready[0].at.Add(m.l.o.linger()))
 	}
 	if len(m.limbo) > 0 {
 		sooner(m.limboUntil)

@@ -67,8 +67,9 @@ func (o Options) withDefaults() Options {
 }
 
 const (
-	// linger is how long a profile may wait for others to share a transaction with.
-	linger = 100 * time.Millisecond
+	// lingerLeast and lingerMost bound how long a profile waits for others to share a
+	// transaction with.
+	lingerLeast, lingerMost = 100 * time.Millisecond, 300 * time.Millisecond
 	// idleCommit is how long positions wait that no profile comes with.
 	idleCommit = time.Second
 	// commitTimeout bounds a transaction and the wait before it for a group that is
@@ -82,6 +83,12 @@ const (
 	// have to fit into the metadata of a commit.
 	openMost = 1000
 )
+
+// linger is how long a profile waits for others: a large batch says that many are
+// to share a transaction.
+func (o Options) linger() time.Duration {
+	return min(max(time.Duration(o.Batch)*time.Millisecond/4, lingerLeast), lingerMost)
+}
 
 // handMost is how many records may wait for their turn.
 func (o Options) handMost() int { return max(4*o.Batch, pollMost) }
