@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"slices"
 	"sync"
@@ -29,7 +30,11 @@ type hall struct {
 func newHall(t *testing.T, o simulator.Options) *hall {
 	t.Helper()
 	o.CompanyLimits, o.PublicLimits = simulator.NoLimits(), simulator.NoLimits()
+	// The request limits of a key are shared by all that use it on one Redis.
+	key := "jbe_test_" + rand.Text()[:21] + "_" + (rand.Text() + rand.Text())[:43]
+	o.APIKeys = append(o.APIKeys, key, simulator.DefaultAPIKey)
 	h := &hall{world: newWorld(t, o)}
+	h.env["JOBO_API_KEY"] = key
 	name := h.env["FEED_NAME"]
 	h.env = h.env.with(environment{
 		"COMPANIES_TOPIC": name + ".companies", "REQUESTS_TOPIC": name + ".requests", "RETRIES_TOPIC": name + ".retries",
