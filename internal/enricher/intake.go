@@ -180,8 +180,9 @@ func (m *member) decide(ctx context.Context, events []event) error {
 			m.enqueue(e, k)
 		}
 	}
-	if len(seen) > 0 && !m.recall.behind {
-		return m.noted(m.recall.add(ctx, seen, nil))
+	if err := m.recall.saw(ctx, seen); err != nil {
+		m.l.view.fail(time.Now(), err)
+		m.l.log.Debug("not remembered", zap.Error(err))
 	}
 	return nil
 }
@@ -214,15 +215,6 @@ func (m *member) know(ctx context.Context, events []event) (map[string]checkpoin
 		return known, err
 	}
 	return m.recall.of(ctx, ids)
-}
-
-// noted shows that the memory is away; the loop goes on without it.
-func (m *member) noted(err error) error {
-	if err != nil {
-		m.l.view.fail(time.Now(), err)
-		m.l.log.Debug("not remembered", zap.Error(err))
-	}
-	return nil
 }
 
 // skip closes a record that nothing comes of.

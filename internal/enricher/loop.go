@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -138,6 +137,8 @@ func (l *Loop) member(ctx context.Context) error {
 	l.oldest.Store(0)
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
+	context.AfterFunc(closing, m.giveUp)
+	m.landing.Wait()
 	group.Close(closing)
 	m.running.Wait()
 	return err
@@ -148,12 +149,21 @@ const closeTimeout = 10 * time.Second
 
 // inbox is what other goroutines tell a membership.
 type inbox struct {
-	mu       sync.Mutex
-	changes  []change
-	fetched  []fetched
-	readied  []readied
+	mu sync.Mutex
+	news
 	woken    bool
 	wakePoll context.CancelFunc
+	// losses counts the revocations that came, seen those that were taken in, and
+	// stamped what seen was when the transaction under way began.
+	losses, seen, stamped int
+}
+
+// news is what came in.
+type news struct {
+	changes []change
+	fetched []fetched
+	readied []readied
+	landed  bool // the transaction under way has ended
 }
 
 // change is a partition that came or went.
@@ -173,11 +183,20 @@ func (b *inbox) put(add func()) {
 	}
 }
 
-// current reports whether all that went was taken in.
+// stamp begins a transaction: it is about the partitions that are left after all
+// that was taken in.
+func (b *inbox) stamp() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stamped = b.seen
+}
+
+// current reports whether the transaction under way is still about partitions that
+// all stayed. One that went and came back meanwhile is another one.
 func (b *inbox) current() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return !slices.ContainsFunc(b.changes, func(c change) bool { return !c.gained })
+	return b.losses == b.stamped
 }
 
 // listen lets a wait be woken by whatever comes in; false means that something
@@ -193,12 +212,12 @@ func (b *inbox) listen(wake context.CancelFunc) bool {
 }
 
 // take empties the box.
-func (b *inbox) take() (changes []change, done []fetched, ready []readied) {
+func (b *inbox) take() news {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	changes, done, ready = b.changes, b.fetched, b.readied
-	b.changes, b.fetched, b.readied, b.woken, b.wakePoll = nil, nil, nil, false, nil
-	return changes, done, ready
+	taken := b.news
+	b.news, b.woken, b.wakePoll, b.seen = news{}, false, nil, b.losses
+	return taken
 }
 
 var noReport ratelimit.Report

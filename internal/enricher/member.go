@@ -20,6 +20,7 @@ type member struct {
 	group   Group
 	inbox   inbox
 	running sync.WaitGroup
+	landing sync.WaitGroup // the transaction under way
 	recall  *recall
 
 	parts map[Place]*part
@@ -36,13 +37,19 @@ type member struct {
 	// turns are taken by the slots that are prepared.
 	turns chan struct{}
 	ready []settled
-	// inflight are the requests under way, fetched those whose outcome is ready.
-	// Together they are what a crash repeats.
+	// pending is the transaction under way, nil for none; before commitAfter there is
+	// no other one.
+	pending     *transaction
+	commitAfter time.Time
+	// inflight are the requests under way, fetched those whose outcome is ready or
+	// being committed. Together they are what a crash repeats.
 	inflight, fetched int
 
-	// work ends the requests, start the wait for their turn.
-	work, start   context.Context //nolint:containedctx // they live as long as the membership, which is no longer than a call of run
-	kill, hold    context.CancelFunc
+	// work ends the requests, start the wait for their turn, last the transaction
+	// under way.
+	work, start, last  context.Context //nolint:containedctx // they live as long as the membership, which is no longer than a call of run
+	kill, hold, giveUp context.CancelFunc
+
 	lastCommit    time.Time
 	lastRemember  time.Time
 	turn          int // whose queue is looked at first
@@ -67,6 +74,7 @@ func newMember(l *Loop) *member {
 	}
 	m.work, m.kill = context.WithCancel(context.Background())
 	m.start, m.hold = context.WithCancel(m.work)
+	m.last, m.giveUp = context.WithCancel(context.Background()) //nolint:gosec // Loop.member calls it
 	return m
 }
 
@@ -78,7 +86,10 @@ func (m *member) assigned(parts []Place) {
 // revoked is called by the group. Whether they are lost already makes no
 // difference: nothing of them is committed any more.
 func (m *member) revoked(parts []Place, _ bool) {
-	m.inbox.put(func() { m.inbox.changes = append(m.inbox.changes, change{parts, false}) })
+	m.inbox.put(func() {
+		m.inbox.changes = append(m.inbox.changes, change{parts, false})
+		m.inbox.losses++
+	})
 }
 
 // run works until ctx ends and everything in flight has ended with it.
@@ -99,10 +110,7 @@ func (m *member) run(ctx context.Context) error {
 			m.begin(now)
 		}
 		if m.commitDue(now, ctx.Err() != nil) {
-			if err := m.commit(ctx); err != nil {
-				return err
-			}
-			continue
+			m.commit()
 		}
 		m.show(now)
 		if err := m.poll(ctx, now); err != nil {
@@ -113,21 +121,37 @@ func (m *member) run(ctx context.Context) error {
 
 // finale commits all that is there to commit.
 func (m *member) finale(ctx context.Context) error {
-	for len(m.ready) > 0 || m.moved() {
+	bounded, cancel := context.WithDeadline(context.WithoutCancel(ctx), m.drainDeadline.Add(closeTimeout))
+	defer cancel()
+	for m.pending != nil || len(m.ready) > 0 || m.moved() {
+		if bounded.Err() != nil {
+			return errors.New("no transaction came through before the end")
+		}
+		if now := time.Now(); m.pending == nil && !now.Before(m.commitAfter) {
+			m.commit()
+		}
+		m.idle(bounded, time.Until(m.commitAfter))
 		if err := m.collect(ctx, time.Now()); err != nil {
 			return err
-		}
-		if err := m.commit(ctx); err != nil {
-			return err
-		}
-		if time.Now().After(m.drainDeadline.Add(closeTimeout)) {
-			return errors.New("no transaction came through before the end")
 		}
 	}
 	return nil
 }
 
-// end gives up what is under way.
+// idle waits for something to come in; while no transaction is under way not longer
+// than d.
+func (m *member) idle(ctx context.Context, d time.Duration) {
+	waiting, cancel := context.WithCancel(ctx)
+	if m.pending == nil {
+		waiting, cancel = context.WithTimeout(ctx, d)
+	}
+	defer cancel()
+	if m.inbox.listen(cancel) {
+		<-waiting.Done()
+	}
+}
+
+// end gives up what is under way, but for a transaction, which has an end of its own.
 func (m *member) end() {
 	m.kill()
 	for _, p := range m.parts {
@@ -148,20 +172,26 @@ func (m *member) drained(now time.Time) bool {
 
 // collect takes in what others reported.
 func (m *member) collect(ctx context.Context, now time.Time) error {
-	changes, done, ready := m.inbox.take()
-	for _, c := range changes {
+	news := m.inbox.take()
+	for _, c := range news.changes {
 		if c.gained {
 			m.gain(ctx, c.parts)
 		} else {
 			m.lose(c.parts)
 		}
 	}
-	for _, r := range ready {
+	if news.landed {
+		// What was committed is taken in even where it was told to stop meanwhile.
+		if err := m.land(context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
+	}
+	for _, r := range news.readied {
 		if err := m.open(ctx, r); err != nil {
 			return err
 		}
 	}
-	for _, f := range done {
+	for _, f := range news.fetched {
 		if err := m.finish(f, now); err != nil {
 			return err
 		}
@@ -271,6 +301,9 @@ func (m *member) lose(parts []Place) {
 	}
 	m.ready = slices.DeleteFunc(m.ready, func(s settled) bool { return slots[s.slot] })
 	m.fetched = fetchedOf(m.ready)
+	if m.pending != nil {
+		m.fetched += fetchedOf(m.pending.batch)
+	}
 	m.limbo = slices.DeleteFunc(m.limbo, func(e event) bool { return slots[m.l.slotOf(e.place)] })
 	m.l.view.own(m.slots())
 }
@@ -312,7 +345,7 @@ func (m *member) poll(ctx context.Context, now time.Time) error {
 	if !stopping {
 		defer context.AfterFunc(ctx, cancel)()
 	}
-	if stopping || !m.hasRoom(now) {
+	if stopping || m.pending != nil || !m.hasRoom(now) {
 		<-waiting.Done()
 		return nil
 	}
@@ -364,8 +397,12 @@ func (m *member) nextDue(now time.Time) time.Time {
 			sooner(now.Add(min(max(h.latency/2, 5*time.Millisecond), h.hanging()/4)))
 		}
 	}
-	if len(m.ready) > 0 {
-		sooner(m.ready[0].at.Add(m.l.o.linger()))
+	if len(m.ready) > 0 && m.pending == nil {
+		due := m.ready[0].at.Add(m.l.o.linger())
+		if due.Before(m.commitAfter) {
+			due = m.commitAfter
+		}
+		sooner(due)
 	}
 	if len(m.limbo) > 0 {
 		sooner(m.limboUntil)

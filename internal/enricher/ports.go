@@ -42,7 +42,7 @@ type Broker interface {
 }
 
 // Group is one membership of the consumer group, which ends with the first error
-// of Commit. Poll and Commit are called by one goroutine.
+// of Commit. Poll and Commit never run at the same time.
 type Group interface {
 	// Poll returns what there is, at most so many records, and nothing when ctx
 	// ends. After a commit that was aborted records come a second time.

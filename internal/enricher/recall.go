@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/careerstream/careerstream/internal/checkpoint"
 )
 
@@ -82,18 +84,6 @@ func (r *recall) keep(k checkpoint.Known) {
 	r.young[k.ID] = k
 }
 
-// mark moves the marks of the memory.
-func (r *recall) mark(ctx context.Context, marks checkpoint.Marks) error {
-	if err := r.memory.SetMarks(ctx, marks); err != nil {
-		return r.failed(err)
-	}
-	if r.told == nil {
-		r.told = make(checkpoint.Marks)
-	}
-	maps.Copy(r.told, marks)
-	return nil
-}
-
 // tell repeats to the memory all that this process still knows: what it was not
 // there for. The topics do not say which versions were seen and not chosen.
 func (r *recall) tell(ctx context.Context) error {
@@ -115,28 +105,93 @@ func supersedes(a, b checkpoint.Known) bool {
 	return a.At.After(b.At)
 }
 
-// add notes what was committed, in the shared memory if that is there. marks say
-// how far the companies topic is known by it.
-func (r *recall) add(ctx context.Context, known []checkpoint.Known, marks checkpoint.Marks) error {
-	for _, k := range known {
-		if k.Outcome == "" {
-			continue // no more than a newer version that was seen
-		}
-		r.keep(k)
-	}
-	if len(known) > 0 && !r.behind { // otherwise it learns it when it catches up
-		if err := r.memory.Remember(ctx, known...); err != nil {
-			return r.failed(err)
-		}
-	}
-	// A mark says that nothing is missing before it: the last one has to be there.
-	if len(marks) == 0 || r.behind {
+// saw tells the memory of versions that were seen and not chosen.
+func (r *recall) saw(ctx context.Context, seen []checkpoint.Known) error {
+	if len(seen) == 0 || r.behind { // it is told when it catches up
 		return nil
 	}
-	if lacks, err := r.lacks(ctx); err != nil || lacks {
-		return err
+	if err := r.memory.Remember(ctx, seen...); err != nil {
+		return r.failed(err)
 	}
-	return r.mark(ctx, marks)
+	return nil
+}
+
+// note is what the memory is told of a transaction, beside the work.
+type note struct {
+	known []checkpoint.Known
+	// behind, epoch and told are recall's when the transaction began.
+	behind bool
+	epoch  int64
+	told   checkpoint.Marks
+
+	// What came of it: the marks that the memory was given, whether it lacks
+	// something that the topics have, and why it could not be told.
+	marks checkpoint.Marks
+	lacks bool
+	err   error
+}
+
+func (r *recall) note(batch []settled) note {
+	n := note{behind: r.behind, epoch: r.epoch, told: r.told}
+	for _, s := range batch {
+		if s.known != nil {
+			n.known = append(n.known, *s.known)
+		}
+	}
+	return n
+}
+
+// tell gives the memory what is known, and the offsets of the records in the
+// companies topic up to which nothing is missing. Where it is behind it learns all
+// of it when it catches up.
+func (n *note) tell(ctx context.Context, memory Memory, topics Topics, records []*kgo.Record) {
+	if n.behind || len(n.known) == 0 {
+		return
+	}
+	if n.err = memory.Remember(ctx, n.known...); n.err != nil {
+		return
+	}
+	marks := make(checkpoint.Marks)
+	for _, r := range records {
+		if r.Topic == topics.Companies {
+			mark := MarkOf(n.epoch, topics.Companies, topics.CompaniesID, r.Partition)
+			marks[mark] = max(marks[mark], r.Offset+1)
+		}
+	}
+	if len(marks) == 0 {
+		return
+	}
+	// A mark says that nothing is missing before it: the last one has to be there.
+	has, err := memory.Marks(ctx)
+	if n.err = err; err != nil {
+		return
+	}
+	if n.lacks = missing(has, n.epoch, n.told); n.lacks {
+		return
+	}
+	if n.err = memory.SetMarks(ctx, marks); n.err == nil {
+		n.marks = marks
+	}
+}
+
+// noted takes in what came of a note. The error says why the memory was not told.
+func (r *recall) noted(n note) error {
+	for _, k := range n.known {
+		r.keep(k)
+	}
+	if n.err != nil {
+		return r.failed(n.err)
+	}
+	if n.epoch != r.epoch {
+		r.behind = true // it caught up meanwhile, from before or after this
+		return nil
+	}
+	r.behind = r.behind || n.lacks
+	if r.told == nil {
+		r.told = make(checkpoint.Marks)
+	}
+	maps.Copy(r.told, n.marks)
+	return nil
 }
 
 // EpochMark is the mark whose offset is no offset: a number that the memory is
@@ -166,12 +221,21 @@ func (r *recall) lacks(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, r.failed(err)
 	}
-	r.behind = r.behind || marks[EpochMark] != r.epoch
-	for name, offset := range r.told {
-		// A replica of Redis that had not got the last writes may have taken over.
-		r.behind = r.behind || marks[name] < offset
-	}
+	r.behind = r.behind || missing(marks, r.epoch, r.told)
 	return r.behind, nil
+}
+
+// missing reports whether the marks of a memory are not those that it was told.
+func missing(marks checkpoint.Marks, epoch int64, told checkpoint.Marks) bool {
+	if marks[EpochMark] != epoch {
+		return true
+	}
+	for name, offset := range told {
+		if marks[name] < offset {
+			return true // a replica of Redis that had not got the last writes may have taken over
+		}
+	}
+	return false
 }
 
 // failed notes that the memory does not answer, for awayPause.

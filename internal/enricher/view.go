@@ -171,7 +171,9 @@ func (m *member) oldest() int64 {
 			}
 		}
 	}
-	if len(m.ready) > 0 {
+	if m.pending != nil && len(m.pending.batch) > 0 {
+		older(m.pending.batch[0].at)
+	} else if len(m.ready) > 0 {
 		older(m.ready[0].at)
 	}
 	if at.IsZero() {

@@ -48,8 +48,8 @@ type GroupConfig struct {
 }
 
 // Group is one member of a consumer group that consumes and produces in the same
-// transactions (KIP-447). Poll and Commit are for one goroutine and never run at
-// the same time; Pause, Resume and Committed may be called at any time.
+// transactions (KIP-447). Poll and Commit never run at the same time; Pause, Resume
+// and Committed may be called at any time.
 type Group struct {
 	cluster  *Cluster
 	config   GroupConfig
