@@ -97,21 +97,14 @@ func TestThoseThatHangCostTheOthersNoThroughput(t *testing.T) { //nolint:paralle
 	without := poisonThroughput(t, rows, false, true)
 	with := poisonThroughput(t, rows, true, true)
 	t.Logf("%d companies, a third of which hangs: %.0f a second of the others, and %.0f where all are well: %.1f %%", rows, with, without, 100*with/without)
-	if *minutesFlag {
-		alone := poisonThroughput(t, rows, false, false)
-		t.Logf("they would reach %.0f a second if the third were not there at all: %.1f %%", alone, 100*with/alone)
+	if !*minutesFlag {
+		return // that all of them arrive in time is seen; how fast depends on what else the machine does
 	}
-	if least := poisonLeast(); with < least*without {
-		t.Errorf("got %.1f %% of the throughput, want at least %.0f %%", 100*with/without, 100*least)
+	alone := poisonThroughput(t, rows, false, false)
+	t.Logf("they would reach %.0f a second if the third were not there at all: %.1f %%", alone, 100*with/alone)
+	if with < 0.9*without {
+		t.Errorf("got %.1f %% of the throughput, want at least 90 %%", 100*with/without)
 	}
-}
-
-// poisonLeast is less with the race detector, with which the runs mostly compute.
-func poisonLeast() float64 {
-	if raceDetector() {
-		return 0.75
-	}
-	return 0.9
 }
 
 func TestThoseThatHangAreTriedLaterAndThenDeadLetters(t *testing.T) {

@@ -61,7 +61,7 @@ const (
 	narrowAfter = 3
 	// hangs is how many times as long as an answer a request has to be under way to
 	// count as one that hangs, and hangsLeast how long at least. hangsUnknown is for
-	// a host that has not answered yet.
+	// a host that has not answered yet, or not for a while.
 	hangs        = 6
 	hangsLeast   = 150 * time.Millisecond
 	hangsUnknown = 2 * time.Second
@@ -96,10 +96,11 @@ func (h *host) ails(now time.Time) bool {
 }
 
 // silent reports whether a request hangs and nothing was answered since it was
-// sent: it is the host that hangs then, not the company.
+// sent: it is the host that hangs then, not the company. A pause that may as well be
+// this process's own, whose processor others use, is none.
 func (h *host) silent(now time.Time) bool {
 	return slices.ContainsFunc(h.flying, func(j *job) bool {
-		return j.age(now) > h.hanging() && h.answered.Before(j.sentAt())
+		return j.age(now) > max(h.hanging(), hangsUnknown) && h.answered.Before(j.sentAt())
 	})
 }
 
