@@ -9,6 +9,7 @@
 // those instead, under names of their own, so that suites may run side by side.
 //
 //	bed_test.go      what one test runs against: profiles, Kafka, Redis
+//	rig_test.go      the same with a front that misbehaves, and smaller questions
 //	process_test.go  a running enricher
 //	wire_test.go     connections that can be cut
 //	topics_test.go   what stands on the topics, and what the group has not done
@@ -17,6 +18,10 @@
 //	replay_test.go   the topics are read again from their beginning
 //	away_test.go     Redis or Kafka can't be reached for a while
 //	stop_test.go     SIGTERM, and a second signal
+//	limits_test.go   replicas that share the request limits
+//	poison_test.go   companies that hang
+//	guard_test.go    URLs that are never asked for
+//	words_test.go    what is said about mistakes and outages
 //	bench_*_test.go  what it costs
 package main_test
 

@@ -26,7 +26,7 @@ type options struct {
 
 	KafkaPort int `default:"9092" help:"Port of the embedded Kafka; another free one if it is taken."`
 	RedisPort int `default:"6379" help:"Port of the embedded Redis."`
-	FeedPort  int `default:"8080" help:"Port of the simulated feed."`
+	FeedPort  int `default:"8080" help:"Port of the simulated API: the feed and the company profiles."`
 }
 
 // defaultSelect keeps the profiles of a --once well below the request limit of a

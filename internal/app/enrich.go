@@ -14,6 +14,7 @@ import (
 	"github.com/careerstream/careerstream/internal/enricher"
 	"github.com/careerstream/careerstream/internal/kafka"
 	"github.com/careerstream/careerstream/internal/ratelimit"
+	"github.com/careerstream/careerstream/internal/secret"
 	"github.com/careerstream/careerstream/internal/telemetry"
 )
 
@@ -43,7 +44,7 @@ func RunEnrich(ctx context.Context, c Enricher, p Process) error {
 	rotated := make(chan struct{})
 	go func() {
 		defer close(rotated)
-		watchKey(watch, c.Company.Key, p, parts.client.SetKey)
+		watchKey(watch, c.Company.Key, p, parts.rekey)
 	}()
 	defer func() { stop(); <-rotated }()
 	report := newReporter(p.Out, p.Log, parts.tick)
@@ -62,9 +63,14 @@ type enricherParts struct {
 	store   *checkpoint.Redis
 	cluster *kafka.Cluster
 	topics  enricher.Topics
-	limiter *ratelimit.Shared
+	limits  limits
 	loop    *enricher.Loop
 	log     *zap.Logger
+
+	// config is what it was assembled with, and the key in use; sharing the request
+	// limits but for their place in Redis, which the key decides.
+	config  Enricher
+	sharing ratelimit.SharedOptions
 }
 
 // memoryName is the name under which all that is about companies stands in Redis.
@@ -95,9 +101,9 @@ func assembleEnricher(ctx context.Context, c Enricher, p Process, s sights, metr
 	// A process that comes after this one has another name: nothing of an older one
 	// is waited for but the end of its transaction.
 	name := checkpoint.NewOwner()
-	parts.limiter = ratelimit.NewShared(ratelimit.SharedOptions{
-		Windows: c.Limits, Redis: parts.store.Scripter(), Prefix: limitPrefix(c), Owner: name, OnChange: parts.limiterChanged,
-	})
+	parts.config = c
+	parts.sharing = ratelimit.SharedOptions{Windows: c.Limits, Redis: parts.store.Scripter(), Owner: name, OnChange: parts.limiterChanged}
+	parts.share()
 	group := kafka.GroupConfig{
 		Name: c.Group, Instance: name, Lead: found.sites, Topics: found.others(), Writes: []kafka.Topic{found.companies, found.letters},
 		SessionTimeout: c.SessionTimeout, Paused: true,
@@ -106,7 +112,7 @@ func assembleEnricher(ctx context.Context, c Enricher, p Process, s sights, metr
 		Topics: parts.topics, Concurrency: c.Concurrency, Batch: c.Batch, Delays: c.RetryDelays,
 		NotFoundTTL: c.NotFoundTTL, Stall: c.Stall, Home: company.Host(c.Company.BaseURL), Metrics: metrics,
 	}, broker{parts.cluster, group}, parts.client,
-		parts.store.Fetched(checkpoint.FetchedOptions{NotFoundTTL: c.NotFoundTTL, Scope: cmp.Or(found.companies.ID, found.companies.Name)}), limits{parts.limiter}, c.Selection, p.Log)
+		parts.store.Fetched(checkpoint.FetchedOptions{NotFoundTTL: c.NotFoundTTL, Scope: cmp.Or(found.companies.ID, found.companies.Name)}), &parts.limits, c.Selection, p.Log)
 	return parts, nil
 }
 
@@ -118,6 +124,23 @@ func limitPrefix(c Enricher) string {
 		who = c.Company.Key.Fingerprint()
 	}
 	return "jobo:{" + memoryName + "}:rate:" + who
+}
+
+// share takes up the request limits of the key in use.
+func (p *enricherParts) share() {
+	o := p.sharing
+	o.Prefix = limitPrefix(p.config)
+	p.limits.of.Store(ratelimit.NewShared(o))
+}
+
+// rekey asks with another API key from now on, by its own request limits.
+func (p *enricherParts) rekey(key secret.String) error {
+	if err := p.client.SetKey(key); err != nil {
+		return err
+	}
+	p.config.Company.Key = key
+	p.share()
+	return nil
 }
 
 func (p *enricherParts) limiterChanged(degraded bool, err error) {
@@ -247,19 +270,19 @@ func (t enricherTopics) loopTopics(c Enricher) enricher.Topics {
 
 // sitesSpec is what the career-sites topic has to be.
 func (c Enricher) sitesSpec() kafka.Spec {
-	return kafka.Spec{Name: c.Topics.CareerSites, Partitions: int32(c.Topics.Partitions), Replication: int16(c.Topics.Replication), Compacted: true} //nolint:gosec // bounded by the settings
+	return kafka.Spec{Name: c.Topics.CareerSites, Setting: "CAREER_SITES_TOPIC", Partitions: int32(c.Topics.Partitions), Replication: int16(c.Topics.Replication), Compacted: true} //nolint:gosec // bounded by the settings
 }
 
 // followers are the other topics, where the career sites have n partitions.
 func (c Enricher) followers(n int32) []kafka.Spec {
 	replication := int16(c.Topics.Replication) //nolint:gosec // bounded by the settings
 	specs := []kafka.Spec{
-		{Name: c.Topics.Companies, Partitions: n, Exactly: n, Replication: replication, Compacted: true},
-		{Name: c.Topics.Requests, Partitions: n, Replication: replication},
-		{Name: c.Topics.DeadLetters, Partitions: 1, Replication: replication},
+		{Name: c.Topics.Companies, Setting: "COMPANIES_TOPIC", Partitions: n, Exactly: n, Replication: replication, Compacted: true},
+		{Name: c.Topics.Requests, Setting: "REQUESTS_TOPIC", Partitions: n, Replication: replication},
+		{Name: c.Topics.DeadLetters, Setting: "DEAD_LETTERS_TOPIC", Partitions: 1, Replication: replication},
 	}
 	for _, name := range c.retryTopics() {
-		specs = append(specs, kafka.Spec{Name: name, Partitions: n, Exactly: n, Replication: replication})
+		specs = append(specs, kafka.Spec{Name: name, Setting: "RETRIES_TOPIC", Partitions: n, Exactly: n, Replication: replication})
 	}
 	return specs
 }

@@ -52,7 +52,7 @@ func openEnrichDesk(ctx context.Context, c Enricher) (*enrichDesk, error) {
 // desk looks through the connections of a process that is at work, which keeps
 // them.
 func (p *enricherParts) desk(c Enricher) *enrichDesk {
-	return &enrichDesk{c: c, cluster: p.cluster, store: p.store, limiter: p.limiter, companiesID: p.topics.CompaniesID}
+	return &enrichDesk{c: c, cluster: p.cluster, store: p.store, limiter: p.limits.of.Load(), companiesID: p.topics.CompaniesID}
 }
 
 func (d *enrichDesk) close() {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -89,14 +90,18 @@ func partsOf(places []enricher.Place) map[string][]int32 {
 	return parts
 }
 
-// limits are the shared request limits as the loop wants to see them.
-type limits struct{ *ratelimit.Shared }
+// limits are the shared request limits of the API key in use, as the loop wants to
+// see them.
+type limits struct {
+	of atomic.Pointer[ratelimit.Shared]
+}
 
-var _ enricher.Limiter = limits{}
+var _ enricher.Limiter = (*limits)(nil)
 
-// Take implements enricher.Limiter.
-func (l limits) Take(ctx context.Context) (func(ratelimit.Report), error) {
-	ticket, err := l.Shared.Take(ctx)
+// Take implements enricher.Limiter. Whoever waits when the key changes goes by the
+// limits of the old one.
+func (l *limits) Take(ctx context.Context) (func(ratelimit.Report), error) {
+	ticket, err := l.of.Load().Take(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -104,4 +109,4 @@ func (l limits) Take(ctx context.Context) (func(ratelimit.Report), error) {
 }
 
 // Until implements enricher.Limiter.
-func (l limits) Until(ctx context.Context, t time.Time) { l.Shared.Until(ctx, t) }
+func (l *limits) Until(ctx context.Context, t time.Time) { l.of.Load().Until(ctx, t) }

@@ -25,7 +25,7 @@ type enrichTick struct {
 
 // tick is how far the replica is.
 func (p *enricherParts) tick() enrichTick {
-	_, until := p.limiter.Waiting()
+	_, until := p.limits.of.Load().Waiting()
 	return tickOf(p.loop.View(), until, time.Now())
 }
 

@@ -178,10 +178,10 @@ const topicsTimeout = 30 * time.Second
 // specs are what the program needs its topics to be: career sites, progress, dead
 // letters.
 func (c Producer) specs() (sites, progress, letters kafka.Spec) {
-	replication := int16(c.Topics.Replication)                                                                                        //nolint:gosec // at most 100
-	sites = kafka.Spec{Name: c.Topics.CareerSites, Partitions: int32(c.Topics.Partitions), Replication: replication, Compacted: true} //nolint:gosec // at most 10,000
-	progress = kafka.Spec{Name: c.Topics.Progress, Partitions: 1, Replication: replication, Compacted: true, Single: true}
-	letters = kafka.Spec{Name: c.Topics.DeadLetters, Partitions: 1, Replication: replication}
+	replication := int16(c.Topics.Replication)                                                                                                                       //nolint:gosec // at most 100
+	sites = kafka.Spec{Name: c.Topics.CareerSites, Setting: "CAREER_SITES_TOPIC", Partitions: int32(c.Topics.Partitions), Replication: replication, Compacted: true} //nolint:gosec // at most 10,000
+	progress = kafka.Spec{Name: c.Topics.Progress, Setting: "PROGRESS_TOPIC", Partitions: 1, Replication: replication, Compacted: true, Single: true}
+	letters = kafka.Spec{Name: c.Topics.DeadLetters, Setting: "DEAD_LETTERS_TOPIC", Partitions: 1, Replication: replication}
 	return sites, progress, letters
 }
 

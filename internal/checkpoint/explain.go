@@ -137,13 +137,13 @@ func (e *UnavailableError) byNetwork(err error) bool {
 	case errors.As(err, &dns):
 		e.Reason, e.Fix = "the host name "+dns.Name+" does not resolve", "check REDIS_URL and the DNS"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		e.Reason, e.Fix = "connection refused", "check that it runs, and the port"
+		e.Reason, e.Fix = "connection refused", "check that it runs, and the address in REDIS_URL"
 	case errors.Is(err, syscall.ENOENT):
-		e.Reason, e.Fix = "there is no such socket", "check that it runs, and the path"
+		e.Reason, e.Fix = "there is no such socket", "check that it runs, and the path in REDIS_URL"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		e.Reason, e.Fix = "it closed the connection", "check whether it expects TLS (rediss://) or not (redis://)"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		e.Reason, e.Fix = "no answer in time", "check the network, its load and SLOWLOG"
+		e.Reason, e.Fix = "no answer in time", "check the address in REDIS_URL, the network, its load and SLOWLOG"
 	case errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted):
 		e.Reason, e.Fix = "no free connection", "check the network and its load"
 	case op != nil:

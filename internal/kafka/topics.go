@@ -18,6 +18,9 @@ import (
 // Spec is what the program needs a topic to be.
 type Spec struct {
 	Name string
+	// Setting is the setting that names the topic, for messages; empty where none
+	// does.
+	Setting string
 	// Partitions and Replication are used when the topic is created; zero
 	// partitions means Exactly, or 1, zero or negative replication the broker's default.
 	Partitions  int32
@@ -117,7 +120,7 @@ func (c *Cluster) ensure(ctx context.Context, create bool, spec Spec, detail kad
 	topic := asFound(spec, detail)
 	switch {
 	case errors.Is(detail.Err, kerr.UnknownTopicOrPartition) && !create:
-		return topic, fmt.Errorf("topic %s does not exist and TOPICS_CREATE is off: create it with \"producer topics apply\", or by hand with cleanup.policy=%s, or set TOPICS_CREATE=true", spec.Name, spec.policy())
+		return topic, fmt.Errorf("topic %s does not exist and TOPICS_CREATE is off: create it with the verb \"topics apply\", or by hand with cleanup.policy=%s, or set TOPICS_CREATE=true", spec.Name, spec.policy())
 	case errors.Is(detail.Err, kerr.UnknownTopicOrPartition):
 		created, err := c.create(ctx, spec)
 		if err != nil {
@@ -168,7 +171,7 @@ func (c *Cluster) judge(topic Topic, policy string) error {
 			"kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config cleanup.policy=delete "+
 			"(rpk topic alter-config %s --set cleanup.policy=delete)", topic.Name, policy, at, topic.Name, topic.Name)
 	case topic.Single && topic.Partitions != 1:
-		return fmt.Errorf("topic %s has %d partitions and must have 1, so that its records are in one order: name another in PROGRESS_TOPIC", topic.Name, topic.Partitions)
+		return fmt.Errorf("topic %s has %d partitions and must have 1, so that its records are in one order: %s", topic.Name, topic.Partitions, topic.another())
 	case topic.Exactly > 0 && topic.Partitions != topic.Exactly:
 		return fmt.Errorf("topic %s has %d partitions and must have %d, so that each company stands in the same partition of every topic: %s", topic.Name, topic.Partitions, topic.Exactly, c.repartition(topic))
 	}
@@ -180,10 +183,18 @@ func (c *Cluster) judge(topic Topic, policy string) error {
 // a compacted topic the old value of a company would outlive its newer ones.
 func (c *Cluster) repartition(topic Topic) string {
 	if topic.Compacted || topic.Partitions > topic.Exactly {
-		return fmt.Sprintf("name another topic in its place, or, if nobody needs what it holds, delete it and let it be created anew (kafka-topics.sh --bootstrap-server %s --delete --topic %s)", c.config.Brokers[0], topic.Name)
+		return fmt.Sprintf("%s, or, if nobody needs what it holds, delete it and let it be created anew (kafka-topics.sh --bootstrap-server %s --delete --topic %s)", topic.another(), c.config.Brokers[0], topic.Name)
 	}
 	return fmt.Sprintf("kafka-topics.sh --bootstrap-server %s --alter --topic %s --partitions %d (rpk topic add-partitions %s --num %d)",
 		c.config.Brokers[0], topic.Name, topic.Exactly, topic.Name, topic.Exactly-topic.Partitions)
+}
+
+// another says how another topic takes the place of this one.
+func (s Spec) another() string {
+	if s.Setting == "" {
+		return "name another topic in its place"
+	}
+	return "name another topic in " + s.Setting
 }
 
 // create creates a topic with its cleanup policy, and then gives it those of the

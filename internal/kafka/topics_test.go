@@ -216,7 +216,7 @@ func TestEnsureRefusesWhatBreaksAPromise(t *testing.T) {
 		"compacted ones that expire": {"compact,delete", 3, kafka.Spec{Compacted: true}, []string{"compact,delete", "--add-config cleanup.policy=compact"}},
 		"compacted dead letters":     {"compact", 1, kafka.Spec{}, []string{"dead letters", "--add-config cleanup.policy=delete", "rpk topic alter-config"}},
 		"compacted, expiring ones":   {"compact,delete", 1, kafka.Spec{}, []string{"dead letters", "--add-config cleanup.policy=delete"}},
-		"progress in two partitions": {"compact", 2, kafka.Spec{Compacted: true, Single: true}, []string{"has 2 partitions and must have 1", "PROGRESS_TOPIC"}},
+		"progress in two partitions": {"compact", 2, kafka.Spec{Setting: "PROGRESS_TOPIC", Compacted: true, Single: true}, []string{"has 2 partitions and must have 1", "name another topic in PROGRESS_TOPIC"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
