@@ -168,3 +168,16 @@ func (f *MemoryFetched) SetError(err error) {
 	defer f.mu.Unlock()
 	f.down = err
 }
+
+// Snapshot returns what brings back all that f knows now, as when a replica of
+// Redis takes over that did not get the last writes.
+func (f *MemoryFetched) Snapshot() (restore func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	values, marks := maps.Clone(f.values), maps.Clone(f.marks)
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.values, f.marks = values, marks
+	}
+}

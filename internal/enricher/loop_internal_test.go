@@ -127,9 +127,7 @@ func TestACompanyThatIsMissingIsADeadLetterOnceAWhile(t *testing.T) {
 		w.request(schemas.CompanyRequest{ID: "gone"})
 		w.quiet()
 		w.expect("after a request", 1, 0, 1)
-		w.mu.Lock()
-		w.site("gone", worldSlot([]byte("gone"), worldSlots)) // the same version, once more
-		w.mu.Unlock()
+		w.again("gone")
 		w.quiet()
 		w.expect("after its version came again", 1, 0, 1)
 		time.Sleep(2 * time.Minute) // virtual
@@ -243,9 +241,7 @@ func TestWithoutRedisItGoesOn(t *testing.T) {
 			w.update(fmt.Sprintf("a-%d", i))
 		}
 		w.quiet()
-		w.mu.Lock()
-		w.site("a-3", worldSlot([]byte("a-3"), worldSlots)) // a version that this process has fetched
-		w.mu.Unlock()
+		w.again("a-3") // a version that this process has fetched
 		w.quiet()
 		w.expect("while it is away", 40, 40, 0)
 		w.memory.SetError(nil)

@@ -92,19 +92,103 @@ func TestThoseThatHangMayComeFirst(t *testing.T) {
 	})
 }
 
-// A host that hangs for hours costs nobody a try.
-func TestAHostThatHangsAsAWholeCostsNobodyATry(t *testing.T) {
+// A host that is down for hours costs nobody a try.
+func TestAHostThatIsDownCostsNobodyATry(t *testing.T) {
 	t.Parallel()
-	in(t, Options{}, func(w *world) {
-		w.hanging["slow.example:443"] = true
-		for i := range 10 {
-			w.update(fmt.Sprintf("slow-%d", i))
+	for how, answers := range map[string]func(w *world) map[string]bool{
+		"it hangs":    func(w *world) map[string]bool { return w.hanging },
+		"it says 503": func(w *world) map[string]bool { return w.broken },
+	} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			in(t, Options{}, func(w *world) {
+				answers(w)["slow.example:443"] = true
+				for i := range 10 {
+					w.update(fmt.Sprintf("slow-%d", i))
+				}
+				for range 3 * 60 {
+					time.Sleep(time.Minute) // virtual
+					w.update("good")        // another one works
+				}
+				w.mu.Lock()
+				clear(answers(w))
+				w.mu.Unlock()
+				w.quiet()
+				w.expect("in the end", w.total(), 10+3*60, 0)
+			})
+		})
+	}
+}
+
+// However many companies of a host that is down come first, those of another one
+// get their turn soon.
+func TestAHostThatIsDownLeavesRoomForOthers(t *testing.T) {
+	t.Parallel()
+	for how, answers := range map[string]func(w *world) map[string]bool{
+		"it hangs":    func(w *world) map[string]bool { return w.hanging },
+		"it says 503": func(w *world) map[string]bool { return w.broken },
+	} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, Options{})
+				answers(w)["slow.example:443"] = true
+				for i := range 3000 {
+					w.update(fmt.Sprintf("slow-%d", i))
+				}
+				for i := range 20 {
+					w.update(fmt.Sprintf("good-%d", i))
+				}
+				r := w.start()
+				began := time.Now()
+				for w.count("companies") < 20 && time.Since(began) < time.Hour {
+					time.Sleep(10 * time.Second) // virtual
+				}
+				if took := time.Since(began); took > 10*time.Minute {
+					t.Errorf("after %s got %d profiles, want the 20 that are well within ten minutes", took, w.count("companies"))
+				}
+				if taken := w.taken(r) - w.count("retries.1") - 20; taken > r.loop.o.handMost()+pollMost {
+					t.Errorf("%d records are in hand, want at most %d", taken, r.loop.o.handMost()+pollMost)
+				}
+				w.stop(r)
+			})
+		})
+	}
+}
+
+// taken is how many career sites a replica has read.
+func (w *world) taken(r *replica) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := int64(0)
+	for at, next := range r.owned {
+		if at.Topic == sitesName {
+			n += next
 		}
-		time.Sleep(3 * time.Hour) // virtual
-		w.mu.Lock()
-		clear(w.hanging)
-		w.mu.Unlock()
-		w.quiet()
-		w.expect("in the end", w.total(), 10, 0)
-	})
+	}
+	return int(n)
+}
+
+// A pause of a fraction of a second may be this process's own.
+func TestAHostIsSilentAfterAWhile(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for name, c := range map[string]struct {
+		latency, age, answered time.Duration
+		want                   bool
+	}{
+		"a short pause":             {40 * time.Millisecond, 900 * time.Millisecond, time.Second, false},
+		"a long one":                {40 * time.Millisecond, 3 * time.Second, 4 * time.Second, true},
+		"it answers others":         {40 * time.Millisecond, 3 * time.Second, time.Second, false},
+		"it takes a second":         {time.Second, 5 * time.Second, 6 * time.Second, false},
+		"it takes a second or more": {time.Second, 7 * time.Second, 8 * time.Second, true},
+	} {
+		h := &host{latency: c.latency, answered: now.Add(-c.answered)}
+		j := &job{born: now.Add(-c.age - 1)}
+		j.sent.Store(1)
+		h.flying = append(h.flying, j)
+		if got := h.silent(now); got != c.want {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		}
+	}
 }

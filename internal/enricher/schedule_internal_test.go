@@ -41,7 +41,7 @@ func schedule(t *testing.T, draw *rand.Rand) {
 		for range draw.IntN(12) {
 			w.update(id())
 		}
-		switch i := draw.IntN(len(replicas)); draw.IntN(9) {
+		switch i := draw.IntN(len(replicas)); draw.IntN(10) {
 		case 0:
 			w.kill(replicas[i])
 			replicas[i] = w.start()
@@ -59,6 +59,8 @@ func schedule(t *testing.T, draw *rand.Rand) {
 		case 5:
 			w.request(schemas.CompanyRequest{ID: "a-1", Force: true})
 		case 6:
+			w.stray(id()) // beside its own slot
+		case 7:
 			w.mu.Lock()
 			w.broken["b-2"] = !w.broken["b-2"]
 			w.mu.Unlock()

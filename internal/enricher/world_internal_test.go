@@ -40,12 +40,19 @@ type world struct {
 	gets     map[string]int
 	failures int
 	missing  map[string]bool
-	broken   map[string]bool      // answers 500
+	broken   map[string]bool      // companies, or hosts, that answer 503
 	hanging  map[string]bool      // hosts
 	forced   map[string]bool      // asked for with force
 	stuck    func(id string) bool // never answers
 	oneHost  bool                 // all companies live there
 	latency  func() time.Duration
+
+	// What goes wrong; nil and zero mean nothing.
+	tail     func(ctx context.Context, at Place) error // comes before a topic is read
+	recalled func() error                              // comes before the memory is asked
+	join     time.Duration                             // a commit waits that long for the group
+	late     map[string]bool                           // answered with too many requests
+	held     []time.Time                               // what the limiter was told
 }
 
 const (
@@ -63,7 +70,7 @@ func newWorld(t *testing.T, o Options) *world {
 		t: t, o: o, memory: checkpoint.NewMemoryFetched(checkpoint.FetchedOptions{NotFoundTTL: o.NotFoundTTL}),
 		logs: make(map[Place][]*kgo.Record), committed: make(map[Place]Position),
 		members: make(map[*replica]bool), owner: make(map[int32]*replica),
-		versions: make(map[string]int), gets: make(map[string]int), missing: make(map[string]bool), broken: make(map[string]bool), hanging: make(map[string]bool), forced: make(map[string]bool),
+		versions: make(map[string]int), gets: make(map[string]int), missing: make(map[string]bool), broken: make(map[string]bool), hanging: make(map[string]bool), forced: make(map[string]bool), late: make(map[string]bool),
 		latency: func() time.Duration { return 50 * time.Millisecond }, stuck: func(string) bool { return false },
 	}
 }
@@ -91,6 +98,21 @@ func (w *world) update(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.versions[id]++
+	w.site(id, worldSlot([]byte(id), worldSlots))
+}
+
+// stray is update by a producer with another partitioner.
+func (w *world) stray(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.versions[id]++
+	w.site(id, (worldSlot([]byte(id), worldSlots)+1)%worldSlots)
+}
+
+// again tells of the version that is there already, as the producer's overlap does.
+func (w *world) again(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.site(id, worldSlot([]byte(id), worldSlots))
 }
 
@@ -135,8 +157,10 @@ type replica struct {
 	current  func() bool
 	owned    map[Place]int64 // the next offset that Poll returns
 	paused   map[Place]bool
-	aborts   bool // the next commit is aborted by a rebalance
-	dead     bool // a process that was killed: nothing of it arrives any more
+	aborts   bool            // the next commit is aborted by a rebalance
+	risk     map[string]bool // companies that were asked for, with nothing committed of them
+	busy     string          // what is under way of Poll and Commit, which exclude each other
+	dead     bool            // a process that was killed: nothing of it arrives any more
 	news     chan struct{}
 }
 
@@ -160,8 +184,8 @@ func (w *world) start() *replica {
 
 // idle is a replica that was not started yet.
 func (w *world) idle() *replica {
-	r := &replica{w: w, owned: make(map[Place]int64), paused: make(map[Place]bool), news: make(chan struct{}, 1), ended: make(chan error, 1)}
-	r.loop = New(w.o, r, w, w.memory, w, selectAll{}, zap.NewNop())
+	r := &replica{w: w, owned: make(map[Place]int64), paused: make(map[Place]bool), risk: make(map[string]bool), news: make(chan struct{}, 1), ended: make(chan error, 1)}
+	r.loop = New(w.o, r, r, memory{w.memory, w}, w, selectAll{}, zap.NewNop())
 	return r
 }
 
@@ -249,6 +273,7 @@ func (w *world) revoke(r *replica, parts []Place, lost bool) {
 	}
 	for _, at := range parts {
 		delete(r.owned, at)
+		maps.DeleteFunc(r.risk, func(id string, _ bool) bool { return worldSlot([]byte(id), worldSlots) == at.Partition })
 	}
 	r.aborts = true
 	r.revoked(parts, lost)
@@ -279,7 +304,15 @@ func (r *replica) Join(_ context.Context, assigned func([]Place), revoked func([
 func (r *replica) Slot(key []byte, n int32) int32 { return worldSlot(key, n) }
 
 // Tail implements Broker.
-func (r *replica) Tail(_ context.Context, at Place, from int64, each func(*kgo.Record) error) (int64, error) {
+func (r *replica) Tail(ctx context.Context, at Place, from int64, each func(*kgo.Record) error) (int64, error) {
+	r.w.mu.Lock()
+	tail := r.w.tail
+	r.w.mu.Unlock()
+	if tail != nil {
+		if err := tail(ctx, at); err != nil {
+			return from, err
+		}
+	}
 	r.w.mu.Lock()
 	log := slices.Clone(r.w.logs[at])
 	r.w.mu.Unlock()
@@ -291,8 +324,23 @@ func (r *replica) Tail(_ context.Context, at Place, from int64, each func(*kgo.R
 	return int64(len(log)), nil
 }
 
+// busyWith notes that a call of the group begins, and returns what ends it.
+func (r *replica) busyWith(call string) (end func()) {
+	set := func(to string) {
+		r.w.mu.Lock()
+		defer r.w.mu.Unlock()
+		if r.busy != "" && to != "" {
+			r.w.t.Errorf("%s is called during %s", to, r.busy)
+		}
+		r.busy = to
+	}
+	set(call)
+	return func() { set("") }
+}
+
 // Poll implements Group.
 func (r *replica) Poll(ctx context.Context, most int) ([]*kgo.Record, error) {
+	defer r.busyWith("Poll")()
 	for {
 		r.w.mu.Lock()
 		var out []*kgo.Record
@@ -321,8 +369,15 @@ func (r *replica) Poll(ctx context.Context, most int) ([]*kgo.Record, error) {
 }
 
 // Commit implements Group.
-func (r *replica) Commit(_ context.Context, records []*kgo.Record, positions map[Place]Position) (bool, error) {
-	time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond) // virtual: a transaction takes a while
+func (r *replica) Commit(ctx context.Context, records []*kgo.Record, positions map[Place]Position) (bool, error) {
+	defer r.busyWith("Commit")()
+	r.w.mu.Lock()
+	join := r.w.join
+	r.w.mu.Unlock()
+	// Virtual: a transaction takes a while.
+	if !wait(ctx, join+time.Duration(rand.IntN(20))*time.Millisecond) {
+		return false, context.Cause(ctx)
+	}
 	r.w.mu.Lock()
 	defer r.w.mu.Unlock()
 	if r.dead {
@@ -350,6 +405,7 @@ func (r *replica) Commit(_ context.Context, records []*kgo.Record, positions map
 			record.Partition = worldSlot(record.Key, worldSlots)
 		}
 		r.w.append(record)
+		delete(r.risk, string(record.Key))
 	}
 	return true, nil
 }
@@ -383,6 +439,7 @@ func (r *replica) pause(parts []Place, paused bool) {
 
 // Close implements Group.
 func (r *replica) Close(context.Context) {
+	defer r.busyWith("Close")()
 	r.w.mu.Lock()
 	delete(r.w.members, r)
 	dead := r.dead
@@ -403,12 +460,53 @@ func (w *world) URL(id, details string) (string, error) {
 	return details, nil
 }
 
+// URL implements Fetcher.
+func (r *replica) URL(id, details string) (string, error) { return r.w.URL(id, details) }
+
+// Get implements Fetcher. It checks what a crash would repeat.
+func (r *replica) Get(ctx context.Context, id, url, etag string) (company.Answer, error) {
+	r.w.mu.Lock()
+	if _, mine := r.owned[Place{sitesName, worldSlot([]byte(id), worldSlots)}]; mine {
+		r.risk[id] = true
+	}
+	if len(r.risk) > r.loop.o.Batch {
+		r.w.t.Errorf("%d companies were asked for with nothing committed of them, want at most %d", len(r.risk), r.loop.o.Batch)
+	}
+	r.w.mu.Unlock()
+	answer, err := r.w.Get(ctx, id, url, etag)
+	if answer.NotModified || ctx.Err() != nil {
+		r.w.mu.Lock()
+		delete(r.risk, id) // no record comes of it
+		r.w.mu.Unlock()
+	}
+	return answer, err
+}
+
+// memory is the world's, where calls may fail.
+type memory struct {
+	*checkpoint.MemoryFetched
+	w *world
+}
+
+// Recall implements Memory.
+func (m memory) Recall(ctx context.Context, ids []string) (map[string]checkpoint.Known, error) {
+	m.w.mu.Lock()
+	recalled := m.w.recalled
+	m.w.mu.Unlock()
+	if recalled != nil {
+		if err := recalled(); err != nil {
+			return nil, err
+		}
+	}
+	return m.MemoryFetched.Recall(ctx, ids)
+}
+
 // Get implements Fetcher.
 func (w *world) Get(ctx context.Context, id, url, etag string) (company.Answer, error) {
 	w.mu.Lock()
 	w.gets[id]++
 	version, hangs, latency := w.versions[id], w.hanging[company.Host(url)], w.latency()
-	missing, broken := w.missing[id], w.broken[id]
+	missing, broken, late := w.missing[id], w.broken[id] || w.broken[company.Host(url)], w.late[id]
 	if hangs || w.stuck(id) {
 		latency, hangs = 30*time.Second, true
 	}
@@ -417,6 +515,8 @@ func (w *world) Get(ctx context.Context, id, url, etag string) (company.Answer, 
 		return company.Answer{}, context.Cause(ctx)
 	}
 	switch tag := fmt.Sprintf(`"%d"`, version); {
+	case late:
+		return company.Answer{}, &company.StatusError{URL: url, Status: 429, RetryAfter: time.Minute}
 	case missing:
 		return company.Answer{}, &company.StatusError{URL: url, Status: 404}
 	case hangs || broken:
@@ -437,7 +537,11 @@ func (w *world) Take(context.Context) (func(ratelimit.Report), error) {
 }
 
 // Until implements Limiter.
-func (w *world) Until(context.Context, time.Time) {}
+func (w *world) Until(_ context.Context, t time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.held = append(w.held, t)
+}
 
 // published returns the records of a topic by key, in order.
 func (w *world) published(topic string) map[string][]*kgo.Record {

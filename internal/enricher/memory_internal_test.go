@@ -1,0 +1,223 @@
+package enricher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/careerstream/careerstream/internal/company"
+	"github.com/careerstream/careerstream/schemas"
+)
+
+// once returns a function that returns err the first time.
+func once(err error) func() error {
+	var done atomic.Bool
+	return func() error {
+		if done.Swap(true) {
+			return nil
+		}
+		return err
+	}
+}
+
+// What was fetched is known, whatever happens to Redis before it is asked.
+func TestNothingIsFetchedAgainWhenRedisFails(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]func(w *world){
+		"one call times out": func(w *world) { w.recalled = once(errors.New("i/o timeout")) },
+		"it is emptied while a slot is prepared": func(w *world) {
+			// The first topics are read by then, and told to a memory that is no more.
+			reads := 0
+			w.tail = func(context.Context, Place) error {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				if reads++; reads == worldSlots {
+					w.memory.Wipe()
+				}
+				return nil
+			}
+		},
+		"it is emptied, and a broker fails": func(w *world) {
+			w.memory.Wipe()
+			fails := once(errors.New("leader not available"))
+			w.tail = func(context.Context, Place) error { return fails() }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, Options{})
+				r := w.start()
+				for i := range 400 {
+					w.update(fmt.Sprintf("a-%d", i))
+				}
+				w.quiet()
+				w.stop(r)
+				w.mu.Lock()
+				clear(w.committed)
+				fail(w)
+				w.mu.Unlock()
+				r = w.start()
+				w.quiet()
+				w.stop(r)
+				w.expect("after a replay", 400, 400, 0)
+			})
+		})
+	}
+}
+
+// A replica of Redis takes over that did not get the last writes.
+func TestARedisThatGoesBackIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{})
+		r := w.start()
+		some := func(name string) {
+			for i := range 20 {
+				w.update(fmt.Sprintf("%s-%d", name, i))
+			}
+			w.quiet()
+		}
+		some("a")
+		restore := w.memory.Snapshot()
+		some("b")
+		restore()
+		time.Sleep(10 * time.Second) // virtual
+		some("c")
+		w.stop(r)
+		w.replay()
+		w.expect("after a replay", 60, 60, 0)
+	})
+}
+
+// A version that was not chosen is newer than the profile, so a request for the
+// company is one for that: no loss of Redis makes it an old one.
+func TestThatThereIsANewerVersionIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(w *world){
+		"while Redis is away":  func(w *world) { w.memory.SetError(errors.New("away")) },
+		"and Redis is emptied": func(*world) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in(t, Options{}, func(w *world) {
+				w.update("un-1")
+				w.request(schemas.CompanyRequest{ID: "un-1"})
+				w.quiet()
+				lose(w)
+				w.update("un-1")
+				w.quiet()
+				w.memory.SetError(nil)
+				if strings.Contains(name, "emptied") {
+					w.memory.Wipe()
+				}
+				time.Sleep(10 * time.Second) // virtual
+				w.request(schemas.CompanyRequest{ID: "un-1"})
+				w.quiet()
+				records := w.published("companies")["un-1"]
+				if last := string(records[len(records)-1].Value); !strings.Contains(last, `"v":2`) {
+					t.Errorf("the request is answered by %s, want the second version", last)
+				}
+			})
+		})
+	}
+}
+
+// A transaction that waits for a group which is being dealt for long loses nothing
+// of what was fetched for it.
+func TestALongRebalanceRepeatsNothing(t *testing.T) {
+	t.Parallel()
+	in(t, Options{}, func(w *world) {
+		time.Sleep(time.Second) // virtual
+		w.mu.Lock()
+		w.join = 44 * time.Second // until the session of a member that was stopped ends
+		w.mu.Unlock()
+		for i := range 300 {
+			w.update(fmt.Sprintf("a-%d", i))
+		}
+		time.Sleep(43 * time.Second)
+		w.mu.Lock()
+		w.join = 0
+		w.mu.Unlock()
+		w.quiet()
+		w.expect("in the end", 300, 300, 0)
+	})
+}
+
+// A membership goes on while one slot is prepared and another one moves away.
+func TestASlotThatMovesWhileAnotherIsPreparedDisturbsNobody(t *testing.T) {
+	t.Parallel()
+	in(t, Options{}, func(w *world) {
+		time.Sleep(time.Second) // virtual, as all of them
+		var r *replica
+		w.mu.Lock()
+		for r = range w.members {
+		}
+		w.tail = slowTail(5 * time.Second)
+		w.revoke(r, append(w.parts(0), w.parts(1)...), false)
+		w.mu.Unlock()
+		time.Sleep(time.Second)
+		w.turnTo(0, r)
+		w.turnTo(1, r)
+		time.Sleep(time.Second)
+		w.mu.Lock()
+		w.revoke(r, w.parts(1), false) // another replica takes it
+		w.mu.Unlock()
+		for i := range 40 {
+			w.update(fmt.Sprintf("a-%d", i))
+		}
+		time.Sleep(time.Second)
+		if n := w.count("companies"); n == 0 {
+			t.Error("nothing was published of the slots that stayed")
+		}
+		if errs := r.loop.View().Errors; len(errs) > 0 {
+			t.Errorf("got %v, want a membership that goes on", errs)
+		}
+		w.turnTo(1, r)
+		w.quiet()
+		w.judge()
+	})
+}
+
+// A partition that went and came back while a transaction was under way is another
+// one: its position may have moved on.
+func TestATransactionIsAboutThePartitionsItBeganWith(t *testing.T) {
+	t.Parallel()
+	in(t, Options{}, func(w *world) {
+		time.Sleep(time.Second) // virtual, as all of them
+		slot := worldSlot([]byte("a"), worldSlots)
+		at := Place{sitesName, slot}
+		var r *replica
+		w.mu.Lock()
+		for r = range w.members {
+		}
+		w.join = 5 * time.Second
+		w.mu.Unlock()
+		w.update("a")
+		time.Sleep(2 * time.Second) // the transaction waits
+		w.mu.Lock()
+		w.revoke(r, w.parts(slot), false)
+		r.aborts = false                                                     // the library has not noticed
+		w.committed[at] = Position{Offset: int64(len(w.logs[at])), Epoch: 1} // another one did it
+		record := companyRecord("companies", "a", versionOf(worldVersion(1)), "", company.Answer{Profile: []byte(`{"id":"a","v":1}`), FetchedAt: time.Now()})
+		record.Partition = slot
+		w.append(record) // and published it
+		w.mu.Unlock()
+		time.Sleep(time.Second) // it hears of it
+		w.turnTo(slot, r)
+		time.Sleep(time.Second) // it has it back
+		w.mu.Lock()
+		w.join = 0
+		w.mu.Unlock()
+		w.quiet()
+		time.Sleep(time.Minute)
+		if got := w.count("companies"); got != 1 {
+			t.Errorf("got %d profiles, want the one of the other owner", got)
+		}
+	})
+}
