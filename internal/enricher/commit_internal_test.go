@@ -74,6 +74,9 @@ func TestWhatATransactionDidNotPublishOfALostPartitionIsDropped(t *testing.T) {
 		m, at := committing(t, w)
 		m.revoked([]Place{at}, false)
 		m.lose([]Place{at})
+		if m.fetched != 1 {
+			t.Errorf("%d profiles count as fetched, want the one that is being committed", m.fetched)
+		}
 		fresh := &part{tracker: newTracker(Position{Offset: 2})} // it came back
 		m.parts[at] = fresh
 		m.landNow(t)

@@ -141,11 +141,11 @@ func TestAHostThatIsDownLeavesRoomForOthers(t *testing.T) {
 				}
 				r := w.start()
 				began := time.Now()
-				for w.count("companies") < 20 && time.Since(began) < time.Hour {
+				for w.count("companies") < 20 && time.Since(began) < 24*time.Hour {
 					time.Sleep(10 * time.Second) // virtual
 				}
-				if took := time.Since(began); took > 10*time.Minute {
-					t.Errorf("after %s got %d profiles, want the 20 that are well within ten minutes", took, w.count("companies"))
+				if took := time.Since(began); took > 40*time.Minute { // some seven, as a rule
+					t.Errorf("it took %s until the 20 that are well had their turn", took)
 				}
 				if taken := w.taken(r) - w.count("retries.1") - 20; taken > r.loop.o.handMost()+pollMost {
 					t.Errorf("%d records are in hand, want at most %d", taken, r.loop.o.handMost()+pollMost)

@@ -279,8 +279,9 @@ func (m *member) later(j *job, err error, now time.Time) {
 }
 
 // putOff sends a job to the retry topic of its attempts.
-func (m *member) putOff(j *job, now time.Time) {
-	tier := max(j.event.attempts, 1)
+func (m *member) putOff(j *job, now time.Time) { m.putOffTo(max(j.event.attempts, 1), j, now) }
+
+func (m *member) putOffTo(tier int, j *job, now time.Time) {
 	due := now.Add(m.l.o.Delays[tier-1])
 	m.settleJob(j, settled{what: OutcomeRetry, records: []*kgo.Record{retryRecord(m.l.o.Topics.Retries[tier], m.l.o.Topics.MaxRetry, j.event, due)}}, now)
 }
@@ -391,7 +392,12 @@ func (m *member) spill(now time.Time) bool {
 	spilled := worst.queue[1:]
 	worst.queue = worst.queue[:1:1]
 	for _, j := range spilled {
-		m.putOff(j, now)
+		tier := max(j.event.attempts, 1)
+		if slices.Contains(m.l.o.Topics.Retries[1:], j.event.place.Topic) {
+			// It came back before all of the others had their turn.
+			tier = min(max(tier, 2), len(m.l.o.Delays))
+		}
+		m.putOffTo(tier, j, now)
 	}
 	m.l.log.Info("companies of a host that does not answer are put off", zap.String("host", worst.name), zap.Int("companies", len(spilled)))
 	return true

@@ -273,8 +273,15 @@ func (w *world) revoke(r *replica, parts []Place, lost bool) {
 	}
 	for _, at := range parts {
 		delete(r.owned, at)
-		maps.DeleteFunc(r.risk, func(id string, _ bool) bool { return worldSlot([]byte(id), worldSlots) == at.Partition })
 	}
+	// What was asked for of what went is not the batch's any more; the loop hears of
+	// it a moment later, when it may be back already.
+	clear(r.risk)
+	time.AfterFunc(100*time.Millisecond, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		clear(r.risk)
+	})
 	r.aborts = true
 	r.revoked(parts, lost)
 }
