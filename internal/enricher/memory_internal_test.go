@@ -149,15 +149,24 @@ func TestALongRebalanceRepeatsNothing(t *testing.T) {
 	})
 }
 
+// member is the one replica that is at work.
+func (w *world) member() *replica {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for r := range w.members {
+		return r
+	}
+	w.t.Fatal("no replica is a member")
+	return nil
+}
+
 // A membership goes on while one slot is prepared and another one moves away.
 func TestASlotThatMovesWhileAnotherIsPreparedDisturbsNobody(t *testing.T) {
 	t.Parallel()
 	in(t, Options{}, func(w *world) {
 		time.Sleep(time.Second) // virtual, as all of them
-		var r *replica
+		r := w.member()
 		w.mu.Lock()
-		for r = range w.members {
-		}
 		w.tail = slowTail(5 * time.Second)
 		w.revoke(r, append(w.parts(0), w.parts(1)...), false)
 		w.mu.Unlock()
@@ -192,10 +201,8 @@ func TestATransactionIsAboutThePartitionsItBeganWith(t *testing.T) {
 		time.Sleep(time.Second) // virtual, as all of them
 		slot := worldSlot([]byte("a"), worldSlots)
 		at := Place{sitesName, slot}
-		var r *replica
+		r := w.member()
 		w.mu.Lock()
-		for r = range w.members {
-		}
 		w.join = 5 * time.Second
 		w.mu.Unlock()
 		w.update("a")
