@@ -140,20 +140,32 @@ func depth(v []byte) int {
 
 // scanDepth counts brackets outside strings.
 func scanDepth(v []byte) int {
-	deepest, now, quoted := 0, 0, false
+	deepest, now := 0, 0
 	for i := 0; i < len(v); i++ {
-		switch c := v[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '[' || c == '{':
+		switch v[i] {
+		case '"':
+			i = stringEnd(v, i)
+		case '[', '{':
 			now++
 			deepest = max(deepest, now)
-		case c == ']' || c == '}':
+		case ']', '}':
 			now--
 		}
 	}
 	return deepest
+}
+
+// stringEnd is where the string ends that begins at i.
+func stringEnd(v []byte, i int) int {
+	for i++; i < len(v); i++ {
+		n := bytes.IndexAny(v[i:], `"\\`)
+		if n < 0 {
+			break
+		}
+		if i += n; v[i] == '"' {
+			return i
+		}
+		i++ // what is escaped
+	}
+	return len(v)
 }

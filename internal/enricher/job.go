@@ -69,7 +69,7 @@ func (j *job) age(now time.Time) time.Duration {
 	if sent == 0 {
 		return 0
 	}
-	return now.Sub(j.sentAt())
+	return now.Sub(j.born) - time.Duration(sent)
 }
 
 // sentAt is when the request was sent.

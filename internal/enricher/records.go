@@ -17,6 +17,9 @@ import (
 // headers collects a record's headers; those without a value are left out.
 type headers []kgo.RecordHeader
 
+// headersRoom is about how many a record has.
+const headersRoom = 16
+
 func (h *headers) add(key, value string) {
 	if value != "" {
 		*h = append(*h, kgo.RecordHeader{Key: key, Value: []byte(value)})
@@ -57,7 +60,7 @@ func (h *headers) attempts(e event) {
 
 // companyRecord is the profile as it is published.
 func companyRecord(topic, id, version, url string, a company.Answer) *kgo.Record {
-	var h headers
+	h := make(headers, 0, headersRoom)
 	h.event(schemas.TypeCompany, id, url, id+"@"+a.FetchedAt.UTC().Format(time.RFC3339Nano), a.FetchedAt)
 	h.add(schemas.HeaderSiteVersion, version)
 	h.instant(schemas.HeaderFetchedAt, a.FetchedAt)
@@ -68,7 +71,7 @@ func companyRecord(topic, id, version, url string, a company.Answer) *kgo.Record
 // retryRecord is the event, to come back when it is due. A value that the topic
 // does not take stays behind: it is only there for a dead letter.
 func retryRecord(topic string, most int, e event, due time.Time) *kgo.Record {
-	var h headers
+	h := make(headers, 0, headersRoom)
 	h.add(HeaderDue, strconv.FormatInt(due.UnixMilli(), 10))
 	if e.site {
 		// Empty where the career site says no time: it has to be there.
@@ -130,7 +133,7 @@ const textMost = 2048
 // deadLetter is the event's original record, with the reason. A value that the
 // topic does not take is left out, and its size and digest say which it was.
 func deadLetter(topic string, most int, e event, v verdict) *kgo.Record {
-	var h headers
+	h := make(headers, 0, headersRoom)
 	id := e.from.topic + "/" + strconv.Itoa(int(e.from.partition)) + "@" + strconv.FormatInt(e.from.offset, 10) + "#" + string(v.reason)
 	h.event(schemas.TypeDeadLetter, e.id, e.from.topic, id, v.at)
 	h.add(schemas.HeaderReason, string(v.reason))
