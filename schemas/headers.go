@@ -3,7 +3,8 @@ package schemas
 // Headers of the records, of career sites above all: CloudEvents 1.0 in the binary mode of
 // its Kafka protocol binding, and the run that published the record.
 const (
-	// HeaderContentType is the media type of the value: ContentTypeJSON.
+	// HeaderContentType is the media type of the value: ContentTypeJSON or
+	// ContentTypeAvro.
 	HeaderContentType = "content-type"
 	// HeaderSpecVersion is always SpecVersion.
 	HeaderSpecVersion = "ce_specversion"
@@ -20,6 +21,9 @@ const (
 	HeaderTime = "ce_time"
 	// HeaderSubject is the company id, the record's key.
 	HeaderSubject = "ce_subject"
+	// HeaderDataSchema is the URL of the schema that an Avro value was written with,
+	// at the schema registry; absent where the value is JSON.
+	HeaderDataSchema = "ce_dataschema"
 
 	// HeaderFeed is the name of the feed (FEED_NAME) that published the record.
 	HeaderFeed = "jobo-feed"
@@ -36,6 +40,9 @@ const (
 	TypeCompany     = "world.jobo.company.v1"
 	TypeDeadLetter  = "world.jobo.dead-letter.v1"
 	ContentTypeJSON = "application/json"
+	// ContentTypeAvro is an Avro body behind the prefix of a schema registry, see
+	// CutPrefix.
+	ContentTypeAvro = "application/avro"
 )
 
 // Headers of a company record, whose CloudEvents id is
