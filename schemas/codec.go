@@ -64,22 +64,12 @@ var errNotUTF8 = errors.New("it holds bytes that are not UTF-8, which Avro has n
 
 // Encode returns the Avro body of a JSON object, without a prefix. It fails on what
 // is no JSON object in UTF-8, names a member twice, or has no "id" that is a string.
+// The same object always gives the same body.
 func (c *Codec) Encode(object []byte) ([]byte, error) {
 	if !utf8.Valid(object) {
 		return nil, errNotUTF8
 	}
-	record, err := c.shape.encode(object)
-	if err != nil {
-		return nil, err
-	}
-	if id, _ := record["id"].(string); id == "" {
-		return nil, errors.New(`it has no "id" that is a string`)
-	}
-	body, err := c.schema.Encode(record)
-	if err != nil {
-		return nil, fmt.Errorf("avro: %w", err)
-	}
-	return body, nil
+	return c.shape.encode(nil, object)
 }
 
 // Decode returns the JSON object of an Avro body: its members in the order of the

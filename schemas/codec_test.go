@@ -108,9 +108,9 @@ func TestWhatDoesNotFitIsRefused(t *testing.T) {
 		`{`:                      "json",
 		`{"id":"a"`:              "json",
 		`{"id":"a"} {}`:          "something follows",
-		`{}`:                     `no "id"`,
-		`{"id":7}`:               `no "id"`,
-		`{"id":""}`:              `no "id"`,
+		`{}`:                     "member id: it is missing",
+		`{"id":null}`:            "member id: it is missing",
+		`{"id":7}`:               "member id: 7 is not",
 		`{"id":"a","id":"b"}`:    `"id" twice`,
 		`{"id":"a","x":1,"x":2}`: `"x" twice`,
 		"{\"id\":\"a\xff\"}":     "not UTF-8",
@@ -140,6 +140,20 @@ func TestABodyThatIsNoRecordIsRefused(t *testing.T) {
 	} {
 		if got, err := codec.Decode(c.body, c.schema); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %s, %v; want an error with %q", name, got, err, c.want)
+		}
+	}
+}
+
+func TestTheSameObjectGivesTheSameBody(t *testing.T) {
+	t.Parallel()
+	const object = `{"id":"a","e":1,"d":2,"c":3,"b":4,"x":{"y":1}}`
+	first, err := schemas.CompanyCodec().Encode([]byte(object))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		if again, err := schemas.CompanyCodec().Encode([]byte(object)); err != nil || !bytes.Equal(first, again) {
+			t.Fatalf("got %x and then %x, %v", first, again, err)
 		}
 	}
 }
@@ -248,5 +262,18 @@ func anyValue(t *rapid.T, depth int) any {
 			object[name] = anyValue(t, depth-1)
 		}
 		return object
+	}
+}
+
+// With 14 members of some 700 bytes, two cores of a shared Xeon, Go 1.26: see the
+// output; a page has 50.
+func BenchmarkEncode(b *testing.B) {
+	row := []byte(`{"id":"0b8f0a52-6f7c-4f0e-9d0a-2f6f9d0b1c2d","name":"Acme","website":"https://acme.example","logo_url":"https://cdn.example/acme.png","summary":"` + strings.Repeat("Acme makes things. ", 15) + `","industries":["fintech"],"categories":["b2b","saas"],"linkedin_url":null,"crunchbase_url":null,"ats":"greenhouse","listing_url":"https://boards.example/acme","discovered_at":"2026-01-02T03:04:05Z","updated_at":"2026-02-03T04:05:06.123456Z","details_url":"https://jobo.example/api/companies/0b8f0a52"}`)
+	b.SetBytes(int64(len(row)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := schemas.CareerSiteCodec().Encode(row); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -2,10 +2,12 @@ package schemas
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,7 +30,8 @@ type shape struct {
 }
 
 type field struct {
-	name string
+	name     string
+	nullable bool
 	*shape
 }
 
@@ -81,110 +84,162 @@ func recordShape(n avro.SchemaNode) (*shape, error) {
 		if err != nil {
 			return nil, fmt.Errorf("field %s: %w", f.Name, err)
 		}
-		s.fields = append(s.fields, field{f.Name, inner})
+		s.fields = append(s.fields, field{f.Name, f.Type.Type == "union", inner})
 		s.index[f.Name] = inner
 	}
 	return s, nil
 }
 
-// encode returns a JSON object as Avro's record.
-func (s *shape) encode(object []byte) (map[string]any, error) {
-	record := make(map[string]any, len(s.fields)+1)
-	extra := make(map[string]string)
-	err := eachMember(object, func(name string, text json.RawMessage) error {
-		if string(text) == "null" {
-			return nil
+// encode appends a JSON object as Avro's record. The same object always gives the same
+// bytes, which a library that goes through Go's maps does not promise: so readers can
+// tell by the value whether a version is the one they have.
+//
+// The encoding is that of the Avro specification, "Binary Encoding".
+func (s *shape) encode(out, object []byte) ([]byte, error) {
+	extra := make(map[string]json.RawMessage)
+	members := make(map[string]json.RawMessage, len(s.fields))
+	err := eachMember(object, func(name string, text json.RawMessage) {
+		switch {
+		case string(text) == "null":
+		case s.index[name] == nil:
+			extra[name] = text
+		default:
+			members[name] = text
 		}
-		inner := s.index[name]
-		if inner == nil {
-			extra[name] = string(text)
-			return nil
-		}
-		value, exact := inner.value(text)
-		if record[name] = value; !exact {
-			extra[name] = string(text)
-		}
-		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	record[extraField] = extra
-	return record, nil
+	for _, f := range s.fields {
+		text := members[f.name]
+		if !f.nullable {
+			if out, err = f.required(out, text); err != nil {
+				return nil, fmt.Errorf("member %s: %w", f.name, err)
+			}
+			continue
+		}
+		if text == nil {
+			out = append(out, branchNull)
+			continue
+		}
+		before, exact, there := len(out), false, false
+		out, exact, there = f.value(append(out, branchValue), text)
+		if !there {
+			out = append(out[:before], branchNull)
+		}
+		if !exact || !there {
+			extra[f.name] = text
+		}
+	}
+	return appendExtra(out, extra), nil
 }
 
-// value returns the Avro value for a JSON text, nil where there is none. exact says
-// that decode would write the same text, but for spacing.
-func (s *shape) value(text json.RawMessage) (value any, exact bool) {
+// The branches of a union of null and a type.
+const (
+	branchNull  = 0
+	branchValue = 2 // 1 in zigzag
+)
+
+// required appends a value that can't be null.
+func (s *shape) required(out []byte, text json.RawMessage) ([]byte, error) {
+	if text == nil {
+		return nil, errors.New("it is missing")
+	}
+	out, exact, there := s.value(out, text)
+	if !there || !exact {
+		return nil, fmt.Errorf("%.80s is not what it has to be", text)
+	}
+	return out, nil
+}
+
+// appendExtra appends the map "extra": one block, in the order of the names.
+func appendExtra(out []byte, extra map[string]json.RawMessage) []byte {
+	if len(extra) == 0 {
+		return append(out, 0)
+	}
+	out = binary.AppendVarint(out, int64(len(extra)))
+	for _, name := range slices.Sorted(maps.Keys(extra)) {
+		out = avroString(avroString(out, name), string(extra[name]))
+	}
+	return append(out, 0)
+}
+
+func avroString(out []byte, text string) []byte {
+	return append(binary.AppendVarint(out, int64(len(text))), text...)
+}
+
+// value appends the Avro value for a JSON text. there says that there is one, exact
+// that decode would write the same text from it, but for spacing and escapes.
+func (s *shape) value(out []byte, text json.RawMessage) (_ []byte, exact, there bool) {
 	switch s.kind {
 	case kindString:
-		return stringOf(text)
+		value, exact, ok := stringOf(text)
+		return avroString(out, value), exact, ok
 	case kindBoolean:
-		if b := string(text); b == "true" || b == "false" {
-			return b == "true", true
+		if string(text) == "true" {
+			return append(out, 1), true, true
 		}
+		return append(out, 0), true, string(text) == "false"
 	case kindLong:
-		if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
-			return n, string(appendLong(nil, n)) == string(text)
-		}
+		n, err := strconv.ParseInt(string(text), 10, 64)
+		return binary.AppendVarint(out, n), string(appendLong(nil, n)) == string(text), err == nil
 	case kindDouble:
-		if f, err := strconv.ParseFloat(string(text), 64); err == nil && text[0] != '"' {
-			return f, string(appendDouble(nil, f)) == string(text)
-		}
+		f, err := strconv.ParseFloat(string(text), 64)
+		return binary.LittleEndian.AppendUint64(out, math.Float64bits(f)), string(appendDouble(nil, f)) == string(text), err == nil
 	case kindTime:
-		return timeOf(text)
+		at, ok := timeOf(text)
+		return binary.AppendVarint(out, at.UnixMicro()), string(appendTime(nil, at)) == string(text), ok
 	case kindArray:
-		return s.array(text)
+		return s.array(out, text)
 	case kindRecord:
-		if record, err := s.encode(text); err == nil {
-			return record, true // what is wrong inside stands in its own extra
+		inner, err := s.encode(out, text)
+		if err != nil {
+			return out, false, false
 		}
+		return inner, true, true // what is wrong inside stands in its own extra
 	case kindOther:
 	}
-	return nil, false
+	return out, false, false
 }
 
 // stringOf is exact unless what is escaped is no text: half of a surrogate pair.
-func stringOf(text json.RawMessage) (any, bool) {
-	var out string
-	if len(text) == 0 || text[0] != '"' || json.Unmarshal(text, &out) != nil {
-		return nil, false
+func stringOf(text json.RawMessage) (_ string, exact, ok bool) {
+	var value string
+	if len(text) == 0 || text[0] != '"' || json.Unmarshal(text, &value) != nil {
+		return "", false, false
 	}
-	return out, !strings.ContainsRune(out, utf8.RuneError)
+	return value, !strings.ContainsRune(value, utf8.RuneError), true
 }
 
-func timeOf(text json.RawMessage) (any, bool) {
-	value, ok := stringOf(text)
+func timeOf(text json.RawMessage) (time.Time, bool) {
+	value, _, ok := stringOf(text)
 	if !ok {
-		return nil, false
+		return time.Time{}, false
 	}
-	at, err := time.Parse(time.RFC3339Nano, value.(string)) //nolint:forcetypeassert // stringOf says so
-	if err != nil {
-		return nil, false
-	}
-	at = at.UTC().Truncate(time.Microsecond)
-	return at, string(appendTime(nil, at)) == string(text)
+	at, err := time.Parse(time.RFC3339Nano, value)
+	return at.UTC().Truncate(time.Microsecond), err == nil
 }
 
 // array is exact where all of its items are; otherwise there is no value.
-func (s *shape) array(text json.RawMessage) (any, bool) {
+func (s *shape) array(out []byte, text json.RawMessage) (_ []byte, exact, there bool) {
 	var items []json.RawMessage
 	if json.Unmarshal(text, &items) != nil {
-		return nil, false
+		return out, false, false
 	}
-	out := make([]any, len(items))
-	for i, item := range items {
-		value, exact := s.items.value(item)
-		if !exact {
-			return nil, false
+	if len(items) == 0 {
+		return append(out, 0), true, true
+	}
+	out = binary.AppendVarint(out, int64(len(items)))
+	for _, item := range items {
+		if out, exact, there = s.items.value(out, item); !exact || !there {
+			return out, false, false
 		}
-		out[i] = value
 	}
-	return out, true
+	return append(out, 0), true, true
 }
 
 // eachMember calls each with the members of a JSON object, in order.
-func eachMember(object []byte, each func(name string, text json.RawMessage) error) error {
+func eachMember(object []byte, each func(name string, text json.RawMessage)) error {
 	dec := json.NewDecoder(bytes.NewReader(object))
 	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
 		return errors.New("it is not a JSON object")
@@ -204,9 +259,7 @@ func eachMember(object []byte, each func(name string, text json.RawMessage) erro
 		if err := dec.Decode(&text); err != nil {
 			return fmt.Errorf("json: member %.80q: %w", name, err)
 		}
-		if err := each(name, text); err != nil {
-			return err
-		}
+		each(name, text)
 	}
 	if _, err := dec.Token(); err != nil {
 		return fmt.Errorf("json: %w", err)
