@@ -105,6 +105,9 @@ const (
 	// ReasonTooLarge marks a row that the topic's max.message.bytes refuses.
 	// Its dead letter has no value: the size and the digest stand in the headers.
 	ReasonTooLarge DeadLetterReason = "too_large"
+	// ReasonNotEncodable marks a row, or a profile, that VALUE_FORMAT=avro has no
+	// place for: it names a member twice, or is not UTF-8.
+	ReasonNotEncodable DeadLetterReason = "not_encodable"
 )
 
 // The reasons of the enricher.
@@ -146,7 +149,7 @@ const (
 // Reasons returns all reasons, those of the producer first.
 func Reasons() []DeadLetterReason {
 	return []DeadLetterReason{
-		ReasonNotAnObject, ReasonBadID, ReasonTooLarge,
+		ReasonNotAnObject, ReasonBadID, ReasonTooLarge, ReasonNotEncodable,
 		ReasonBadRequest, ReasonBadSite,
 		ReasonURLMalformed, ReasonURLTooLong, ReasonURLScheme, ReasonURLUserInfo, ReasonURLIPLiteral,
 		ReasonURLHost, ReasonURLAddress, ReasonURLRedirect,

@@ -47,7 +47,7 @@ func producerProgram() program {
 	return program{name: "producer", head: producerHead, tail: producerTail, words: kong.Vars{
 		"api": "the feed", "key_of": "the feed", "harmless": "buys nothing",
 		"dead_letters": "Rows that could not be published", "other_topics": "the others have 1",
-		"redis_for": "lease and checkpoint",
+		"redis_for": "lease and checkpoint", "registry_for": "For VALUE_FORMAT=avro",
 	}}
 }
 

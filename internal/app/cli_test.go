@@ -113,7 +113,7 @@ func TestUsageThatIsWrong(t *testing.T) {
 	t.Parallel()
 	const (
 		help  = "; producer --help shows the verbs, producer settings the settings\n"
-		verbs = "run, sync, plan, status, state, topics, check, completion, settings, version"
+		verbs = "run, sync, plan, status, state, topics, schemas, check, completion, settings, version"
 		ways  = ": expected exactly one of --backfill, --watermark TIME and --keep-watermark; producer state reset --help says what each does\n"
 	)
 	for name, c := range map[string]struct {

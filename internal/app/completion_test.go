@@ -82,8 +82,8 @@ func TestBashCompletes(t *testing.T) {
 		t.Fatal(err)
 	}
 	completes(t, bash, dir, "producer", map[string]string{
-		"":                                "run sync plan status state topics check completion settings version",
-		"s":                               "sync status state settings",
+		"":                                "run sync plan status state topics schemas check completion settings version",
+		"s":                               "sync status state schemas settings",
 		"sync ":                           "",
 		"state ":                          "show export import reset",
 		"state re":                        "reset",
@@ -94,7 +94,7 @@ func TestBashCompletes(t *testing.T) {
 		"state show --output ":            "json table",
 		"--log-level ":                    "debug info warn error",
 		"sync --log-format = c":           "console",
-		"--feed-name run s":               "sync status state settings",
+		"--feed-name run s":               "sync status state schemas settings",
 		"--feed-name = sync st":           "status state",
 		"--batch-size ":                   "",
 		"--topics-create = ":              "true false",
@@ -106,11 +106,11 @@ func TestBashCompletes(t *testing.T) {
 		"state import ":                   "a b.yaml",
 	})
 	completes(t, bash, dir, "enricher", map[string]string{
-		"":                                "run plan request redrive status topics check completion settings version",
+		"":                                "run plan request redrive status topics schemas check completion settings version",
 		"re":                              "request redrive",
 		"request ":                        "",
 		"request --det":                   "--details-url",
-		"redrive --reason not":            "not_an_object not_found",
+		"redrive --reason not":            "not_an_object not_encodable not_found",
 		"redrive --reason gone --reason ": strings.Join(reasons(), " "),
 		"status -o ":                      "table json",
 		"topics ":                         "apply check",

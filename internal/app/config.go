@@ -29,6 +29,7 @@ type Producer struct {
 
 	Kafka  kafka.Config
 	Topics Topics
+	Values Values
 
 	RedisURL secret.String
 	LeaseTTL time.Duration
@@ -83,6 +84,7 @@ func (s *producerSettings) config(needKey bool) (Producer, []error) {
 		RedisURL:    s.redis(&p),
 		Kafka:       s.kafka(&p),
 		Topics:      s.topics(&p),
+		Values:      s.values(&p),
 		Filters:     s.filters(&p),
 		Log:         s.log(&p),
 		Limits:      p.limits("FEED_RATE_LIMIT", s.FeedRateLimit),

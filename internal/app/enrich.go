@@ -14,6 +14,7 @@ import (
 	"github.com/careerstream/careerstream/internal/enricher"
 	"github.com/careerstream/careerstream/internal/kafka"
 	"github.com/careerstream/careerstream/internal/ratelimit"
+	"github.com/careerstream/careerstream/internal/registry"
 	"github.com/careerstream/careerstream/internal/secret"
 	"github.com/careerstream/careerstream/internal/telemetry"
 )
@@ -65,6 +66,7 @@ type enricherParts struct {
 	topics  enricher.Topics
 	limits  limits
 	loop    *enricher.Loop
+	values  *registry.Client // nil where there is none
 	log     *zap.Logger
 
 	// config is what it was assembled with, and the key in use; sharing the request
@@ -93,6 +95,10 @@ func assembleEnricher(ctx context.Context, c Enricher, p Process, s sights, metr
 	if parts.store, parts.cluster, err = connect(ctx, c.RedisURL, memoryName, c.Kafka, p.Log, s); err != nil {
 		return parts, err
 	}
+	format, err := parts.open(ctx, c)
+	if err != nil {
+		return parts, err
+	}
 	found, err := c.ensure(ctx, parts.cluster, p.Log)
 	if err != nil {
 		return parts, err
@@ -111,7 +117,8 @@ func assembleEnricher(ctx context.Context, c Enricher, p Process, s sights, metr
 	parts.loop = enricher.New(enricher.Options{
 		Topics: parts.topics, Concurrency: c.Concurrency, Batch: c.Batch, Delays: c.RetryDelays,
 		NotFoundTTL: c.NotFoundTTL, Stall: c.Stall, Home: company.Host(c.Company.BaseURL), Metrics: metrics,
-	}, broker{parts.cluster, group}, parts.client,
+		Format: format,
+	}, broker{parts.cluster, group, newSiteReader(parts.values)}, parts.client,
 		parts.store.Fetched(checkpoint.FetchedOptions{NotFoundTTL: c.NotFoundTTL, Scope: cmp.Or(found.companies.ID, found.companies.Name)}), &parts.limits, c.Selection, p.Log)
 	return parts, nil
 }
@@ -151,7 +158,24 @@ func (p *enricherParts) limiterChanged(degraded bool, err error) {
 	p.log.Info("the request limits are shared through Redis again")
 }
 
+// open connects to the schema registry, if there is one, for the format of the
+// companies and for career sites that are Avro.
+func (p *enricherParts) open(ctx context.Context, c Enricher) (enricher.Format, error) {
+	client, err := c.Values.client(c.Company.UserAgent)
+	if p.values = client; err != nil || client == nil {
+		return nil, err
+	}
+	encoder, err := c.Values.encoder(ctx, client, c.subject())
+	if err != nil || encoder == nil {
+		return nil, err // not encoder: a nil *registry.Encoder is no nil Format
+	}
+	return encoder, nil
+}
+
 func (p *enricherParts) close() {
+	if p.values != nil {
+		p.values.Close()
+	}
 	if p.cluster != nil {
 		p.cluster.Close()
 	}

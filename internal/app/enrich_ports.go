@@ -16,6 +16,7 @@ import (
 type broker struct {
 	cluster *kafka.Cluster
 	group   kafka.GroupConfig
+	sites   siteReader
 }
 
 var _ enricher.Broker = broker{}
@@ -30,7 +31,7 @@ func (b broker) Join(ctx context.Context, assigned func([]enricher.Place), revok
 	if err != nil {
 		return nil, err // not group: a nil *kafka.Group is no nil enricher.Group
 	}
-	return member{group}, nil
+	return member{group, b.group.Lead.Name, b.sites}, nil
 }
 
 // Tail implements enricher.Broker.
@@ -42,7 +43,30 @@ func (b broker) Tail(ctx context.Context, at enricher.Place, from int64, each fu
 func (broker) Slot(key []byte, n int32) int32 { return kafka.Slot(key, n) }
 
 // member is a kafka.Group as the enrichment loop wants to see it.
-type member struct{ *kafka.Group }
+type member struct {
+	*kafka.Group
+
+	sitesTopic string
+	sites      siteReader
+}
+
+// Poll implements enricher.Group. The loop sees career sites as JSON, whichever format
+// they are in.
+func (m member) Poll(ctx context.Context, most int) ([]*kgo.Record, error) {
+	records, err := m.Group.Poll(ctx, most)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range records {
+		if r.Topic == m.sitesTopic {
+			// ctx is the wait for records, which may end at any moment.
+			if r.Value, err = m.sites.json(context.WithoutCancel(ctx), r); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return records, nil
+}
 
 // Commit implements enricher.Group.
 func (m member) Commit(ctx context.Context, records []*kgo.Record, positions map[enricher.Place]enricher.Position) (bool, error) {

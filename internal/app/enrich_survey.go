@@ -82,6 +82,14 @@ func (s *survey) run(ctx context.Context) error {
 			return err
 		}
 	}
+	client, err := s.desk.c.Values.client("jobo-enricher")
+	if err != nil {
+		return err
+	}
+	if client != nil {
+		defer client.Close()
+	}
+	reader := newSiteReader(client)
 	sites, err := s.desk.lag(ctx, t.CareerSites)
 	if err != nil {
 		return err
@@ -92,6 +100,11 @@ func (s *survey) run(ctx context.Context) error {
 		s.found = make(map[uint64]mark)
 		_, err := s.desk.cluster.Tail(ctx, p.Topic, p.Partition, 0, func(r *kgo.Record) error {
 			alive()
+			value, err := reader.json(ctx, r)
+			if err != nil {
+				return err
+			}
+			r.Value = value
 			return s.site(ctx, r, p)
 		})
 		if err == nil {

@@ -54,6 +54,8 @@ func (c *enricherCommand) desk(ctx context.Context, env Env) error {
 		return EnrichTopics(ctx, c.config, !c.cli.Topics.Apply.DryRun, env.Stdout)
 	case "topics check":
 		return EnrichTopics(ctx, c.config, false, env.Stdout)
+	case "schemas push", "schemas check", "schemas diff":
+		return Schemas(ctx, c.config.Values, c.config.subject(), c.verb, env)
 	case "check":
 		return EnrichCheck(ctx, c.config, env.Stdout)
 	}

@@ -49,7 +49,8 @@ func enricherProgram() program {
 	return program{name: "enricher", head: enricherHead, tail: enricherTail, words: kong.Vars{
 		"api": "the API", "key_of": "the vendor, optional: with one the request limits are higher", "harmless": "changes nothing",
 		"dead_letters": "What could not be fetched or published", "other_topics": "the others have as many, that of dead letters 1",
-		"redis_for": "what was fetched and the shared request limits", "reasons": strings.Join(reasons(), ", "),
+		"redis_for": "what was fetched and the shared request limits", "registry_for": "For VALUE_FORMAT=avro, and for career sites that are Avro",
+		"reasons": strings.Join(reasons(), ", "),
 	}}
 }
 

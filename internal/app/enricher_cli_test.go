@@ -152,7 +152,7 @@ func TestUsageOfTheEnricherThatIsWrong(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no verb":               {nil, "enricher: no verb given: expected one of run, plan, request, redrive, status, topics, check, completion, settings, version; enricher --help shows them\n"},
+		"no verb":               {nil, "enricher: no verb given: expected one of run, plan, request, redrive, status, topics, schemas, check, completion, settings, version; enricher --help shows them\n"},
 		"an unknown verb":       {[]string{"redirve"}, `enricher: unexpected argument redirve, did you mean "redrive"?` + help},
 		"a word too many":       {[]string{"run", "now"}, "enricher: unexpected argument now" + help},
 		"a format unheard of":   {[]string{"status", "-o", "xml"}, `enricher: --output must be one of "table","json" but got "xml"` + help},

@@ -37,6 +37,7 @@ type Enricher struct {
 
 	Kafka  kafka.Config
 	Topics EnricherTopics
+	Values Values
 
 	RedisURL secret.String
 
@@ -74,6 +75,7 @@ func (s *enricherSettings) config() (Enricher, []error) {
 		Group:          p.name("ENRICH_GROUP", s.Group),
 		SessionTimeout: p.duration("ENRICH_SESSION_TIMEOUT", s.SessionTimeout, time.Second, 30*time.Minute),
 		Topics:         s.topics(&p),
+		Values:         s.values(&p),
 		RedisURL:       s.redis(&p),
 		Listen:         p.listen("LISTEN", s.Listen),
 		Log:            s.log(&p),

@@ -11,6 +11,7 @@ type enricherSettings struct {
 	sitesTopic      `group:"Topics"`
 	companyTopics   `group:"Topics"`
 	topicSettings   `group:"Topics"`
+	valueSettings   `group:"Values"`
 	redisSettings   `group:"Redis"`
 	sightSettings   `group:"Sight"`
 }

@@ -13,7 +13,7 @@ import (
 func shared(e Enricher) Producer {
 	return Producer{
 		Feed:  feed.Config{BaseURL: e.Company.BaseURL, Insecure: e.Company.Insecure, Key: e.Company.Key},
-		Kafka: e.Kafka, RedisURL: e.RedisURL, Listen: e.Listen, Log: e.Log,
+		Kafka: e.Kafka, RedisURL: e.RedisURL, Listen: e.Listen, Log: e.Log, Values: e.Values,
 		Topics: Topics{
 			CareerSites: e.Topics.CareerSites, DeadLetters: e.Topics.DeadLetters,
 			Create: e.Topics.Create, Partitions: e.Topics.Partitions, Replication: e.Topics.Replication,
@@ -97,7 +97,7 @@ func TestOneFileHoldsTheSettingsOfBothPrograms(t *testing.T) {
 	for name, s := range enricherSamples(t) {
 		values[name] = s.file
 	}
-	for _, name := range []string{"JOBO_API_KEY_FILE", "KAFKA_SASL_PASSWORD_FILE", "REDIS_URL_FILE", "FILTER_DISCOVERED_BEFORE"} {
+	for _, name := range []string{"JOBO_API_KEY_FILE", "KAFKA_SASL_PASSWORD_FILE", "SCHEMA_REGISTRY_PASSWORD_FILE", "REDIS_URL_FILE", "FILTER_DISCOVERED_BEFORE"} {
 		delete(values, name) // beside which another one excludes them
 	}
 	names := map[string]string{"CAREER_SITES_TOPIC": "sites", "PROGRESS_TOPIC": "progress", "DEAD_LETTERS_TOPIC": "letters", "COMPANIES_TOPIC": "companies", "REQUESTS_TOPIC": "requests"}

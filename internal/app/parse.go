@@ -27,11 +27,12 @@ type line struct {
 
 // commonVerbs are those that both programs have.
 type commonVerbs struct {
-	Topics topicsVerbs  `cmd:"" help:"Create the topics, or compare them with what they should be."`
-	Check  struct{}     `cmd:"" help:"Check each dependency, with cause and fix; it ${harmless}."`
-	Shell  completeVerb `cmd:"" name:"completion" help:"Print the completion script of a shell."`
-	List   struct{}     `cmd:"" name:"settings" help:"List all settings with their defaults."`
-	Number struct{}     `cmd:"" name:"version" help:"Print the version."`
+	Topics  topicsVerbs  `cmd:"" help:"Create the topics, or compare them with what they should be."`
+	Schemas schemasVerbs `cmd:"" help:"Register the Avro schema of what is published, or compare it with what is registered."`
+	Check   struct{}     `cmd:"" help:"Check each dependency, with cause and fix; it ${harmless}."`
+	Shell   completeVerb `cmd:"" name:"completion" help:"Print the completion script of a shell."`
+	List    struct{}     `cmd:"" name:"settings" help:"List all settings with their defaults."`
+	Number  struct{}     `cmd:"" name:"version" help:"Print the version."`
 }
 
 type topicsVerbs struct {
@@ -39,6 +40,12 @@ type topicsVerbs struct {
 		DryRun bool `help:"Only print what would be done."`
 	} `cmd:"" help:"Create the topics that are missing and set what differs."`
 	Check struct{} `cmd:"" help:"Print how the topics differ from what they should be."`
+}
+
+type schemasVerbs struct {
+	Push  struct{} `cmd:"" help:"Register the schema, and make its subject FULL_TRANSITIVE."`
+	Check struct{} `cmd:"" help:"Say whether the schema is registered, or could be; it changes nothing."`
+	Diff  struct{} `cmd:"" help:"Print how the schema differs from the one that was registered last."`
 }
 
 type completeVerb struct {

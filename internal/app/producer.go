@@ -153,6 +153,8 @@ func (c *command) desk(ctx context.Context, env Env) error {
 		return TopicsPlan(ctx, c.config, !c.cli.Topics.Apply.DryRun, env.Stdout)
 	case "topics check":
 		return TopicsPlan(ctx, c.config, false, env.Stdout)
+	case "schemas push", "schemas check", "schemas diff":
+		return Schemas(ctx, c.config.Values, c.config.subject(), c.verb, env)
 	case "check":
 		return Check(ctx, c.config, env.Stdout)
 	}

@@ -18,6 +18,7 @@ type producerSettings struct {
 	sitesTopic     `group:"Topics"`
 	progressTopic  `group:"Topics"`
 	topicSettings  `group:"Topics"`
+	valueSettings  `group:"Values"`
 	redisSettings  `group:"Redis"`
 	leaseSettings  `group:"Redis"`
 	sightSettings  `group:"Sight"`
@@ -57,6 +58,18 @@ type (
 		TopicsCreate           string `type:"switch" name:"topics-create" env:"TOPICS_CREATE" default:"true" help:"Create missing topics with the right settings."`
 		TopicPartitions        string `name:"topic-partitions" env:"TOPIC_PARTITIONS" default:"6" placeholder:"N" help:"Partitions of the career-sites topic, if it is created; ${other_topics}."`
 		TopicReplicationFactor string `name:"topic-replication-factor" env:"TOPIC_REPLICATION_FACTOR" default:"-1" placeholder:"N" help:"Replicas of topics that are created; -1 is the broker's default."`
+	}
+
+	valueSettings struct {
+		ValueFormat          string `name:"value-format" env:"VALUE_FORMAT" default:"json" placeholder:"FORMAT" complete:"json,avro" help:"json: values as the API sent them. avro: Avro with a schema registry; nothing is lost."`
+		RegistryURL          string `name:"schema-registry-url" env:"SCHEMA_REGISTRY_URL" placeholder:"URL,..." help:"Base URL of the schema registry, or several to try in turn. ${registry_for}."`
+		RegistryUsername     string `name:"schema-registry-username" env:"SCHEMA_REGISTRY_USERNAME" placeholder:"NAME" help:"User for basic auth."`
+		RegistryPassword     string `type:"secret" name:"schema-registry-password" env:"SCHEMA_REGISTRY_PASSWORD" placeholder:"SECRET" help:"Password for basic auth; better by file or environment."`
+		RegistryPasswordFile string `name:"schema-registry-password-file" env:"SCHEMA_REGISTRY_PASSWORD_FILE" placeholder:"FILE" help:"File that holds the password."`
+		RegistryTLSCA        string `name:"schema-registry-tls-ca" env:"SCHEMA_REGISTRY_TLS_CA" placeholder:"FILE" help:"Certificates to trust instead of the system's."`
+		RegistryTLSCert      string `name:"schema-registry-tls-cert" env:"SCHEMA_REGISTRY_TLS_CERT" placeholder:"FILE" help:"Client certificate."`
+		RegistryTLSKey       string `name:"schema-registry-tls-key" env:"SCHEMA_REGISTRY_TLS_KEY" placeholder:"FILE" help:"Key of the client certificate."`
+		RegistryAutoRegister string `type:"switch" name:"schema-registry-auto-register" env:"SCHEMA_REGISTRY_AUTO_REGISTER" default:"true" help:"Register the schema at the start; false: it has to be there, as schemas push leaves it."`
 	}
 
 	redisSettings struct {

@@ -22,6 +22,8 @@ func samples(t *testing.T) map[string]sample[Producer] {
 	sasl := environment{"KAFKA_SASL_MECHANISM": "PLAIN", "KAFKA_SASL_USERNAME": "me", "KAFKA_SASL_PASSWORD": "pass"}
 	pem := func(name string) string { return file(t, name, "x") }
 	pair := environment{"KAFKA_TLS": "true", "KAFKA_TLS_CERT": pem("c"), "KAFKA_TLS_KEY": pem("k")}
+	registry := environment{"SCHEMA_REGISTRY_URL": "http://localhost:8081"}
+	registryPair := environment{"SCHEMA_REGISTRY_TLS_CERT": pem("c"), "SCHEMA_REGISTRY_TLS_KEY": pem("k")}
 	return map[string]sample[Producer]{
 		"JOBO_API_KEY":      {"f", "e", "y", "", func(p Producer) any { return p.Feed.Key.Reveal() }, nil},
 		"JOBO_API_KEY_FILE": {"f", "e", "y", "", func(p Producer) any { return p.Feed.Key.Reveal() }, nil},
@@ -70,6 +72,16 @@ func samples(t *testing.T) map[string]sample[Producer] {
 		"TOPICS_CREATE":            {"false", "true", "false", "true", func(p Producer) any { return p.Topics.Create }, nil},
 		"TOPIC_PARTITIONS":         {"1", "2", "3", "6", func(p Producer) any { return p.Topics.Partitions }, nil},
 		"TOPIC_REPLICATION_FACTOR": {"1", "2", "3", "-1", func(p Producer) any { return p.Topics.Replication }, nil},
+
+		"VALUE_FORMAT":                  {"avro", "json", "avro", "json", func(p Producer) any { return map[bool]string{true: "avro", false: "json"}[p.Values.Avro] }, registry},
+		"SCHEMA_REGISTRY_URL":           {"http://f", "http://e,https://e", "https://y", "", func(p Producer) any { return strings.Join(p.Values.Registry.URLs, ",") }, nil},
+		"SCHEMA_REGISTRY_USERNAME":      {"f", "e", "y", "", func(p Producer) any { return p.Values.Registry.Username }, nil},
+		"SCHEMA_REGISTRY_PASSWORD":      {"f", "e", "y", "", func(p Producer) any { return p.Values.Registry.Password.Reveal() }, nil},
+		"SCHEMA_REGISTRY_PASSWORD_FILE": {"f", "e", "y", "", func(p Producer) any { return p.Values.Registry.Password.Reveal() }, nil},
+		"SCHEMA_REGISTRY_TLS_CA":        {pem("f"), pem("e"), pem("y"), "", func(p Producer) any { return p.Values.Registry.CA }, nil},
+		"SCHEMA_REGISTRY_TLS_CERT":      {pem("f"), pem("e"), pem("y"), "", func(p Producer) any { return p.Values.Registry.Cert }, registryPair},
+		"SCHEMA_REGISTRY_TLS_KEY":       {pem("f"), pem("e"), pem("y"), "", func(p Producer) any { return p.Values.Registry.Key }, registryPair},
+		"SCHEMA_REGISTRY_AUTO_REGISTER": {"false", "true", "false", "true", func(p Producer) any { return p.Values.AutoRegister }, nil},
 
 		"REDIS_URL":      {"redis://f", "rediss://e", "unix:///y", "redis://localhost:6379/0", func(p Producer) any { return p.RedisURL.Reveal() }, nil},
 		"REDIS_URL_FILE": {"redis://f", "redis://e", "redis://y", "redis://localhost:6379/0", func(p Producer) any { return p.RedisURL.Reveal() }, nil},

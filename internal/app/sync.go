@@ -82,6 +82,11 @@ func (p *parts) wire(ctx context.Context, c Producer, s sights, pager producer.P
 		return err
 	}
 	options := loopOptions(c, p.stream)
+	if pager != nil {
+		if options.Topics.Format, err = c.format(ctx); err != nil {
+			return err
+		}
+	}
 	options.Metrics = s.metrics
 	store := checkpoints{Redis: p.store, ttl: c.LeaseTTL, log: p.log}
 	p.loop, err = producer.New(options, pager, journal{p.stream}, store, p.store.Account(c.Feed.Key), p.log)

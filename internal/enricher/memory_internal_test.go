@@ -211,7 +211,7 @@ func TestATransactionIsAboutThePartitionsItBeganWith(t *testing.T) {
 		w.revoke(r, w.parts(slot), false)
 		r.aborts = false                                                     // the library has not noticed
 		w.committed[at] = Position{Offset: int64(len(w.logs[at])), Epoch: 1} // another one did it
-		record := companyRecord("companies", "a", versionOf(worldVersion(1)), "", company.Answer{Profile: []byte(`{"id":"a","v":1}`), FetchedAt: time.Now()})
+		record := companyRecord("companies", "a", versionOf(worldVersion(1)), "", company.Answer{FetchedAt: time.Now()}, []byte(`{"id":"a","v":1}`), nil)
 		record.Partition = slot
 		w.append(record) // and published it
 		w.mu.Unlock()

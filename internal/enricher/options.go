@@ -49,6 +49,9 @@ type Options struct {
 	// the API's URL): what another host says about too many requests is about that
 	// host alone. Empty means all of them.
 	Home string
+	// Format makes the values of the companies; nil means that they are the profiles
+	// as the API sent them.
+	Format Format
 	// Metrics are moved if they are there.
 	Metrics *Metrics
 }

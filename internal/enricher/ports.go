@@ -87,6 +87,15 @@ type Limiter interface {
 	Until(ctx context.Context, t time.Time)
 }
 
+// Format makes values of profiles. It is safe for concurrent use.
+type Format interface {
+	// Encode returns the value for a profile, or why it has none.
+	Encode(profile []byte) ([]byte, error)
+	// ContentType and DataSchema are the headers content-type and ce_dataschema.
+	ContentType() string
+	DataSchema() string
+}
+
 // Selector says which career sites are chosen.
 type Selector interface {
 	Match(value []byte) (bool, error)

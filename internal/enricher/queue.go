@@ -343,12 +343,19 @@ func (m *member) succeed(j *job, f fetched, now time.Time) {
 		m.settleJob(j, settled{what: OutcomeUnchanged, known: k}, now)
 		return
 	}
-	t := m.l.o.Topics
-	if size := len(f.answer.Profile); t.MaxCompany > 0 && size > t.MaxCompany {
+	t, value := m.l.o.Topics, f.answer.Profile
+	if format := m.l.o.Format; format != nil {
+		var err error
+		if value, err = format.Encode(value); err != nil {
+			m.dead(j, schemas.ReasonNotEncodable, fmt.Errorf("the profile can't be encoded: %w", err), now)
+			return
+		}
+	}
+	if size := len(value); t.MaxCompany > 0 && size > t.MaxCompany {
 		m.dead(j, schemas.ReasonTooLarge, &tooLargeError{size, t.MaxCompany}, now)
 		return
 	}
-	record := companyRecord(t.Companies, j.event.id, version, j.url, f.answer)
+	record := companyRecord(t.Companies, j.event.id, version, j.url, f.answer, value, m.l.o.Format)
 	m.settleJob(j, settled{what: OutcomeProfile, known: k, records: []*kgo.Record{record}}, now)
 }
 

@@ -33,7 +33,6 @@ func (h *headers) instant(key string, at time.Time) {
 }
 
 func (h *headers) event(kind, id, source, eventID string, at time.Time) {
-	h.add(schemas.HeaderContentType, schemas.ContentTypeJSON)
 	h.add(schemas.HeaderSpecVersion, schemas.SpecVersion)
 	h.add(schemas.HeaderID, eventID)
 	h.add(schemas.HeaderSource, source)
@@ -58,14 +57,25 @@ func (h *headers) attempts(e event) {
 	h.instant(schemas.HeaderLastAttempt, e.last)
 }
 
-// companyRecord is the profile as it is published.
-func companyRecord(topic, id, version, url string, a company.Answer) *kgo.Record {
+// content says what a value is.
+func (h *headers) content(format Format) {
+	if format == nil {
+		h.add(schemas.HeaderContentType, schemas.ContentTypeJSON)
+		return
+	}
+	h.add(schemas.HeaderContentType, format.ContentType())
+	h.add(schemas.HeaderDataSchema, format.DataSchema())
+}
+
+// companyRecord is the profile as it is published; value is it in the format.
+func companyRecord(topic, id, version, url string, a company.Answer, value []byte, format Format) *kgo.Record {
 	h := make(headers, 0, headersRoom)
+	h.content(format)
 	h.event(schemas.TypeCompany, id, url, id+"@"+a.FetchedAt.UTC().Format(time.RFC3339Nano), a.FetchedAt)
 	h.add(schemas.HeaderSiteVersion, version)
 	h.instant(schemas.HeaderFetchedAt, a.FetchedAt)
 	h.add(schemas.HeaderETag, a.ETag)
-	return &kgo.Record{Topic: topic, Key: []byte(id), Value: a.Profile, Headers: h}
+	return &kgo.Record{Topic: topic, Key: []byte(id), Value: value, Headers: h}
 }
 
 // retryRecord is the event, to come back when it is due. A value that the topic
@@ -135,6 +145,7 @@ const textMost = 2048
 func deadLetter(topic string, most int, e event, v verdict) *kgo.Record {
 	h := make(headers, 0, headersRoom)
 	id := e.from.topic + "/" + strconv.Itoa(int(e.from.partition)) + "@" + strconv.FormatInt(e.from.offset, 10) + "#" + string(v.reason)
+	h.content(nil)
 	h.event(schemas.TypeDeadLetter, e.id, e.from.topic, id, v.at)
 	h.add(schemas.HeaderReason, string(v.reason))
 	h.add(schemas.HeaderMessage, clip(v.message))

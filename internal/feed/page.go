@@ -75,10 +75,20 @@ type Row struct {
 	// Raw is the row exactly as the feed sent it. It shares the page's memory:
 	// never write to it.
 	Raw []byte
+	// Value is what is published of it, set by whoever publishes; nil means Raw.
+	Value []byte
 	// Reason says why the row can't be a record; empty means that it can.
 	// Message says the same in words.
 	Reason  schemas.DeadLetterReason
 	Message string
+}
+
+// Published is the value of the row's record.
+func (r Row) Published() []byte {
+	if r.Value != nil {
+		return r.Value
+	}
+	return r.Raw
 }
 
 // Page is one answer of the feed that was judged good as a whole.

@@ -149,7 +149,7 @@ func (o *overlay) changed(p *purchase, run string) ([]feed.Row, unchanged) {
 			rows = append(rows, row)
 			continue
 		}
-		now := o.stamp(row.ID, row.Raw, row.UpdatedAt, run)
+		now := o.stamp(row.ID, row.Published(), row.UpdatedAt, run)
 		old, ok := o.newer[now.id]
 		if !ok {
 			old, ok = o.rows[now.id]

@@ -18,6 +18,16 @@ type Pager interface {
 	Page(ctx context.Context, q feed.Query) (feed.Page, error)
 }
 
+// Format makes values of rows. It is safe for concurrent use.
+type Format interface {
+	// Encode returns the value for a row, the same for the same row, or why it has
+	// none.
+	Encode(row []byte) ([]byte, error)
+	// ContentType and DataSchema are the headers content-type and ce_dataschema.
+	ContentType() string
+	DataSchema() string
+}
+
 // Log is the stream's place in Kafka.
 type Log interface {
 	// Fence begins a new epoch: after it nothing of an older one can commit.

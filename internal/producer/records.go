@@ -23,16 +23,32 @@ type Topics struct {
 	// MaxRow and MaxDeadLetter are the sizes in bytes of the largest value that
 	// each of them takes.
 	MaxRow, MaxDeadLetter int
+	// Format makes the values of the career sites; nil means that they are the rows
+	// as the feed sent them.
+	Format Format
 	// Source is the URL of the feed, for the header ce_source.
 	Source string
 }
 
-// vet marks the rows that are good but larger than the topic takes.
+// vet makes the values of the rows that are good, and marks those that have none or
+// one that is larger than the topic takes.
 func (t Topics) vet(rows []feed.Row) []feed.Row {
-	for i, row := range rows {
-		if row.Reason == "" && len(row.Raw) > t.MaxRow {
-			rows[i].Reason = schemas.ReasonTooLarge
-			rows[i].Message = fmt.Sprintf("the row has %d bytes, topic %s takes %d", len(row.Raw), t.Sites, t.MaxRow)
+	for i := range rows {
+		row := &rows[i]
+		if row.Reason != "" {
+			continue
+		}
+		if t.Format != nil {
+			value, err := t.Format.Encode(row.Raw)
+			if err != nil {
+				row.Reason, row.Message = schemas.ReasonNotEncodable, "the row can't be encoded: "+err.Error()
+				continue
+			}
+			row.Value = value
+		}
+		if size := len(row.Published()); size > t.MaxRow {
+			row.Reason = schemas.ReasonTooLarge
+			row.Message = fmt.Sprintf("the row has %d bytes, topic %s takes %d", size, t.Sites, t.MaxRow)
 		}
 	}
 	return rows
@@ -45,7 +61,7 @@ func (t Topics) records(rows []feed.Row, p schemas.Progress) []*kgo.Record {
 	records, sites := make([]*kgo.Record, len(rows)), make([]kgo.Record, len(rows))
 	for i, row := range rows {
 		if row.Reason != "" {
-			records[i] = t.deadLetter(row, i, p, s.source, s.run[1:])
+			records[i] = t.deadLetter(row, i, p, s.source, s.origin)
 			continue
 		}
 		sites[i] = s.site(row, i)
@@ -61,33 +77,45 @@ type sheet struct {
 	topic   string
 	op      string
 	source  []byte
-	kind    []kgo.RecordHeader // what a record is; the same for all
-	run     []kgo.RecordHeader // where it comes from; the same for all
+	kind    []kgo.RecordHeader // what a site's record is; the same for all
+	run     []kgo.RecordHeader // what its value is and where it comes from; the same for all
+	origin  []kgo.RecordHeader // the part of run that a dead letter has too
 	headers []kgo.RecordHeader
 	text    []byte
 }
 
 // siteHeaders is how many headers a site has, textBytes about how long an id and
 // the time after it are.
-const siteHeaders, textBytes = 10, 72
+const siteHeaders, textBytes = 11, 72
 
 func (t Topics) sheet(rows int, p schemas.Progress) *sheet {
 	source := []byte(t.Source + "#" + p.Feed)
+	run := []kgo.RecordHeader{
+		{Key: schemas.HeaderFeed, Value: []byte(p.Feed)},
+		{Key: schemas.HeaderRunID, Value: []byte(p.RunID)},
+		{Key: schemas.HeaderPage, Value: strconv.AppendInt(nil, p.Pages, 10)},
+	}
 	return &sheet{
 		topic: t.Sites, op: p.Op, source: source,
 		kind: envelope(schemas.TypeCareerSite, source),
-		run: []kgo.RecordHeader{ // the first is not a dead letter's
-			{Key: schemas.HeaderContentType, Value: []byte(schemas.ContentTypeJSON)},
-			{Key: schemas.HeaderFeed, Value: []byte(p.Feed)},
-			{Key: schemas.HeaderRunID, Value: []byte(p.RunID)},
-			{Key: schemas.HeaderPage, Value: strconv.AppendInt(nil, p.Pages, 10)},
-		},
+		run:  append(t.content(), run...), origin: run,
 		headers: make([]kgo.RecordHeader, 0, siteHeaders*rows),
 		text:    make([]byte, 0, textBytes*rows),
 	}
 }
 
-// site is the record of a row that is as it should be: its own bytes.
+// content says what the values of the career sites are.
+func (t Topics) content() []kgo.RecordHeader {
+	if t.Format == nil {
+		return []kgo.RecordHeader{{Key: schemas.HeaderContentType, Value: []byte(schemas.ContentTypeJSON)}}
+	}
+	return []kgo.RecordHeader{
+		{Key: schemas.HeaderContentType, Value: []byte(t.Format.ContentType())},
+		{Key: schemas.HeaderDataSchema, Value: []byte(t.Format.DataSchema())},
+	}
+}
+
+// site is the record of a row that is as it should be.
 func (s *sheet) site(row feed.Row, i int) kgo.Record {
 	// ce_id is the id, an at sign and the version: the key and ce_time are parts of it.
 	begin, first := len(s.text), len(s.headers)
@@ -107,7 +135,7 @@ func (s *sheet) site(row feed.Row, i int) kgo.Record {
 		kgo.RecordHeader{Key: schemas.HeaderSubject, Value: id})
 	s.headers = append(s.headers, s.run...)
 	end := len(s.headers)
-	return kgo.Record{Topic: s.topic, Key: id, Value: row.Raw, Headers: s.headers[first:end:end]}
+	return kgo.Record{Topic: s.topic, Key: id, Value: row.Published(), Headers: s.headers[first:end:end]}
 }
 
 // deadLetter is the record of a row that can't be published. It keeps the row
