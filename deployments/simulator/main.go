@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -59,6 +61,7 @@ type config struct {
 	RateLimits     string        `env:"SIMULATOR_RATE_LIMITS" default:"on" enum:"on,off" help:"The paid plan's request limits (${enum})."`
 	BaseURL        string        `env:"SIMULATOR_BASE_URL" help:"Scheme and host of each details_url; empty takes the Host of the first request."`
 	Plain          bool          `env:"SIMULATOR_PLAIN" help:"Leave out unknown fields and odd spellings."`
+	Check          string        `placeholder:"URL" help:"Only ask the one that runs at this URL whether it serves: for the health check of a container."`
 	Admin          bool          `env:"SIMULATOR_ADMIN" default:"true" negatable:"" help:"Serve the admin API below /admin."`
 }
 
@@ -82,6 +85,9 @@ func (c *config) Validate() error {
 
 // run serves until ctx ends.
 func (c *config) run(ctx context.Context, out io.Writer) error {
+	if c.Check != "" {
+		return serves(ctx, c.Check)
+	}
 	srv, err := simulator.Start(ctx, c.Listen, c.options())
 	if err != nil {
 		return err
@@ -92,6 +98,25 @@ func (c *config) run(ctx context.Context, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "simulated feed at %s  key %s  rows %d  admin %s\n", srv.URL(), simulator.MaskKey(c.APIKey), srv.Len(), admin)
 	return srv.Wait(ctx)
+}
+
+// serves asks for a company that does not exist: whoever says so serves.
+func serves(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(url, "/")+"/api/companies/none", http.NoBody)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	_ = answer.Body.Close() // its status is all that counts
+	if answer.StatusCode != http.StatusNotFound {
+		return fmt.Errorf("%s says %s", url, answer.Status)
+	}
+	return nil
 }
 
 func (c *config) options() simulator.Options {

@@ -85,7 +85,7 @@ func parseProducer(env Env) (*command, error) {
 // read judges the settings and the verb's own flags.
 func (c *command) read() []error {
 	var p problems
-	c.config, p.list = c.cli.config(slices.Contains(needsKey, c.verb))
+	c.config, p.list = c.cli.config(slices.Contains(needsKey, c.verb) && !c.cli.Check.Live)
 	if c.verb == "state reset" {
 		c.wish = c.cli.State.Reset.wish(&p)
 	}

@@ -57,6 +57,9 @@ func (c *enricherCommand) desk(ctx context.Context, env Env) error {
 	case "schemas push", "schemas check", "schemas diff":
 		return Schemas(ctx, c.config.Values, c.config.subject(), c.verb, env)
 	case "check":
+		if c.cli.Check.Live {
+			return Alive(ctx, c.config.Listen)
+		}
 		return EnrichCheck(ctx, c.config, env.Stdout)
 	}
 	return fmt.Errorf("no such verb: %s", c.verb) // the grammar has one that this lacks

@@ -29,7 +29,7 @@ type line struct {
 type commonVerbs struct {
 	Topics  topicsVerbs  `cmd:"" help:"Create the topics, or compare them with what they should be."`
 	Schemas schemasVerbs `cmd:"" help:"Register the Avro schema of what is published, or compare it with what is registered."`
-	Check   struct{}     `cmd:"" help:"Check each dependency, with cause and fix; it ${harmless}."`
+	Check   checkVerb    `cmd:"" help:"Check each dependency, with cause and fix; it ${harmless}."`
 	Shell   completeVerb `cmd:"" name:"completion" help:"Print the completion script of a shell."`
 	List    struct{}     `cmd:"" name:"settings" help:"List all settings with their defaults."`
 	Number  struct{}     `cmd:"" name:"version" help:"Print the version."`
@@ -40,6 +40,10 @@ type topicsVerbs struct {
 		DryRun bool `help:"Only print what would be done."`
 	} `cmd:"" help:"Create the topics that are missing and set what differs."`
 	Check struct{} `cmd:"" help:"Print how the topics differ from what they should be."`
+}
+
+type checkVerb struct {
+	Live bool `help:"Only ask the one that runs on this machine, at LISTEN, whether it is alive: for the health check of a container."`
 }
 
 type schemasVerbs struct {

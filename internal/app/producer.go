@@ -156,6 +156,9 @@ func (c *command) desk(ctx context.Context, env Env) error {
 	case "schemas push", "schemas check", "schemas diff":
 		return Schemas(ctx, c.config.Values, c.config.subject(), c.verb, env)
 	case "check":
+		if c.cli.Check.Live {
+			return Alive(ctx, c.config.Listen)
+		}
 		return Check(ctx, c.config, env.Stdout)
 	}
 	return fmt.Errorf("no such verb: %s", c.verb) // the grammar has one that this lacks
