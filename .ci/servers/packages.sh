@@ -28,3 +28,18 @@ require() {
   echo "$* could not be installed" >&2
   return 1
 }
+
+# newer_java prints a Java of version 21 or newer, which the schema registry needs and the broker does not: of those that
+# are installed, the first.
+newer_java() {
+  local candidate version
+  for candidate in java "${JAVA_HOME:+$JAVA_HOME/bin/java}" /usr/lib/jvm/*/bin/java; do
+    [[ -n $candidate ]] || continue
+    version=$("$candidate" -version 2>&1 | sed -nE '1s/.*version "([0-9]+).*/\1/p') || continue
+    if ((${version:-0} >= 21)); then
+      printf '%s\n' "$candidate"
+      return
+    fi
+  done
+  return 1
+}

@@ -3,21 +3,6 @@
 registry_version=3.3.3
 registry_home=${XDG_CACHE_HOME:-$HOME/.cache}/careerstream/apicurio-$registry_version
 
-# registry_java prints a Java of version 21 or newer, which the registry needs: of those that are installed, one after
-# the other.
-registry_java() {
-  local candidate version
-  for candidate in java "${JAVA_HOME:+$JAVA_HOME/bin/java}" /usr/lib/jvm/*/bin/java; do
-    [[ -n $candidate ]] || continue
-    version=$("$candidate" -version 2>&1 | sed -nE '1s/.*version "([0-9]+).*/\1/p') || continue
-    if ((${version:-0} >= 21)); then
-      printf '%s\n' "$candidate"
-      return
-    fi
-  done
-  return 1
-}
-
 # registry_fetch fills the cache, which appears under its name only when it is complete.
 registry_fetch() {
   [[ -d $registry_home ]] && return
@@ -45,7 +30,7 @@ registry_fetch() {
 # registry_pid. Its management port listens everywhere unless it is told not to.
 registry_start() {
   local dir=$1 java management
-  java=$(registry_java) || return
+  java=$(newer_java) || return
   registry_port=$(free_port)
   management=$(free_port)
   background env QUARKUS_HTTP_HOST=127.0.0.1 QUARKUS_HTTP_PORT="$registry_port" \
