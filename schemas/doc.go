@@ -16,6 +16,13 @@
 //   - dead letters (default jobo.dead-letters.v1): rows that could not be
 //     published, with the reason in their headers.
 //
+// With VALUE_FORMAT=avro the values of career sites and companies are Avro with the
+// prefix of a schema registry instead: see Codec, and DecodeRecord, which reads either
+// by its headers. The Avro schemas are the reference for names, types and meaning;
+// the Go types and the JSON Schemas are checked against them. What was released stays
+// in the folder released, and a test refuses a schema that is not compatible with all of
+// it, both ways.
+//
 // The enricher reads two topics and writes one more:
 //
 //   - company requests (default jobo.company-requests.v1): whoever wants the
