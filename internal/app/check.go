@@ -75,7 +75,7 @@ func Check(ctx context.Context, c Producer, out io.Writer) error {
 		program: "producer", config: c.Kafka, create: c.Topics.Create, redisURL: c.RedisURL, name: c.FeedName, losses: ofProducer(),
 	}}
 	defer k.close()
-	return look(ctx, k.items(), out)
+	return look(ctx, append(k.items(), registryItems(c.Values, c.subject())...), out)
 }
 
 // look looks at all items and prints what it finds. It returns an error if one of

@@ -14,7 +14,7 @@ import (
 func EnrichCheck(ctx context.Context, c Enricher, out io.Writer) error {
 	k := newEnrichCheckup(c)
 	defer k.close()
-	return look(ctx, k.items(), out)
+	return look(ctx, append(k.items(), registryItems(c.Values, c.subject())...), out)
 }
 
 // enrichCheckup is one call of EnrichCheck.
