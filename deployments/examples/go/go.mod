@@ -7,6 +7,7 @@ require (
 	github.com/careerstream/careerstream v0.0.0
 	github.com/twmb/franz-go v1.22.3
 	github.com/twmb/franz-go/pkg/kadm v1.19.0
+	github.com/twmb/franz-go/pkg/sr v1.8.0
 	modernc.org/sqlite v1.62.0
 )
 

@@ -99,6 +99,7 @@ type consumer struct {
 	admin     *kadm.Client
 	positions map[string]map[int32]int64 // the next offset, by topic and partition
 	complete  completion
+	values    *values
 }
 
 // connect starts to read the career sites where the table ends, and the progress
@@ -116,7 +117,12 @@ func connect(ctx context.Context, s settings, read map[int32]int64) (*consumer, 
 	if err != nil {
 		return nil, err
 	}
-	c := &consumer{settings: s, client: client, admin: kadm.NewClient(client)}
+	values, err := newValues()
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	c := &consumer{settings: s, client: client, admin: kadm.NewClient(client), values: values}
 	starts, err := c.admin.ListStartOffsets(ctx, s.careerSites, s.progress)
 	if err = cmp.Or(err, starts.Error()); err != nil {
 		client.Close()
@@ -204,7 +210,7 @@ func (c *consumer) record(ctx context.Context, tx *transaction, r *kgo.Record) e
 	case r.Value == nil:
 		return tx.delete(ctx, string(r.Key), r.Offset) // a tombstone
 	}
-	text, site, err := decode(r)
+	text, site, err := c.values.decode(ctx, r)
 	if err != nil {
 		return err
 	}

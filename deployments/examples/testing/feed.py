@@ -24,6 +24,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 BROKERS = os.environ["KAFKA_BROKERS"]
 TOPIC = os.environ.get("CAREER_SITES_TOPIC", "jobo.career-sites.v1")
 QUIET = {"bootstrap.servers": BROKERS, "enable.metrics.push": False, "log_level": 4}
+AVRO = os.environ.get("VALUE_FORMAT") == "avro"
 CAREER_SITE = "world.jobo.career-site.v1"
 
 
@@ -115,7 +116,8 @@ def a_company():
 def compare(feed, path):
     """As many companies as the feed has, and each of them in the feed's newest version.
 
-    The feed gives the exact bytes of a row, so JSON is compared byte for byte.
+    The feed gives the exact bytes of a row, so JSON is compared byte for byte. Avro keeps
+    what a row says, and not how: members that are null are missing there.
     """
     connection = http.client.HTTPConnection(urllib.parse.urlsplit(feed).netloc, timeout=30)
 
@@ -134,7 +136,7 @@ def compare(feed, path):
             wrong.append(f"{company}: the feed does not have it")
             continue
         row = json.loads(truth)
-        if value != truth:
+        if value != truth and not (AVRO and said(value) == said(truth)):
             wrong.append(f"{company}: got  {value}\n{company}: want {truth}")
         elif (name, ats, updated_at) != (row["name"], row["ats"], row["updated_at"]):
             wrong.append(f"{company}: columns {(name, ats, updated_at)} are not those of {truth}")
@@ -148,6 +150,12 @@ def compare(feed, path):
     if wrong:
         raise SystemExit(f"{path}: {len(wrong)} differences")
     print(len(rows))
+
+
+def said(text):
+    """What a JSON object says, its numbers as they are written."""
+    members = json.loads(text, parse_float=str, parse_int=str)
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def lag(group):
