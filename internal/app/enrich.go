@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -42,12 +43,10 @@ func RunEnrich(ctx context.Context, c Enricher, p Process) error {
 	}
 	defer server()
 	watch, stop := context.WithCancel(ctx)
-	rotated := make(chan struct{})
-	go func() {
-		defer close(rotated)
-		watchKey(watch, c.Company.Key, p, parts.rekey)
-	}()
-	defer func() { stop(); <-rotated }()
+	var watchers sync.WaitGroup
+	watchers.Go(func() { watchKey(watch, c.Company.Key, p, parts.rekey) })
+	watchers.Go(func() { parts.desk(c).watchLag(watch, s.registry, p.Log) })
+	defer func() { stop(); watchers.Wait() }()
 	report := newReporter(p.Out, p.Log, parts.tick)
 	report.Start()
 	defer report.Stop()

@@ -18,6 +18,7 @@ type Metrics struct {
 	outcomes, letters           *prometheus.CounterVec
 	took                        *prometheus.HistogramVec
 	inflight, queued, held, off prometheus.Gauge
+	away                        prometheus.Gauge
 	commits, aborts             prometheus.Counter
 	last                        prometheus.Gauge
 }
@@ -46,6 +47,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		queued:   gauge("companies_queued", "Companies that wait for a request."),
 		held:     gauge("retries_held", "Records of the retry topics that were read and are not due yet."),
 		off:      gauge("hosts_down", "Hosts that do not answer and are left alone."),
+		away:     gauge("memory_away", "1 while Redis does not know all that was fetched: it is away, or being told."),
 		commits:  counter("transactions_total", "Kafka transactions that were committed."),
 		aborts:   counter("transactions_aborted_total", "Kafka transactions that a rebalance aborted."),
 		last:     gauge("last_commit_timestamp_seconds", "When the last transaction was committed."),
@@ -68,12 +70,16 @@ func (m *Metrics) deadLetter(reason string) {
 	}
 }
 
-func (m *Metrics) gauges(inflight, queued, held, down int) {
+func (m *Metrics) gauges(inflight, queued, held, down int, away bool) {
 	if m != nil {
 		m.inflight.Set(float64(inflight))
 		m.queued.Set(float64(queued))
 		m.held.Set(float64(held))
 		m.off.Set(float64(down))
+		m.away.Set(0)
+		if away {
+			m.away.Set(1)
+		}
 	}
 }
 

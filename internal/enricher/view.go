@@ -152,7 +152,7 @@ func (m *member) show(now time.Time) {
 		v.InFlight, v.Queued, v.Held, v.NextDue, v.Down, v.Blind = m.inflight, queued, held, next, down, m.recall.behind
 	})
 	m.l.oldest.Store(m.oldest())
-	m.l.o.Metrics.gauges(m.inflight, queued, held, len(down))
+	m.l.o.Metrics.gauges(m.inflight, queued, held, len(down), m.recall.behind)
 }
 
 // oldest is since when the oldest request is under way, or the oldest outcome
