@@ -155,3 +155,37 @@ func TestANoteOfAnotherEpochLeavesTheMemoryBehind(t *testing.T) {
 		t.Errorf("got behind %v, %v; want it to be read again", r.behind, err)
 	}
 }
+
+// A transaction is about partitions that went only where their going was taken in.
+func TestATransactionThatBeginsBeforeARevocationIsTakenInIsNotCurrent(t *testing.T) {
+	t.Parallel()
+	m := newMember(newWorld(t, Options{}).idle().loop)
+	m.revoked(nil, false)
+	m.inbox.stamp()
+	if m.inbox.current() {
+		t.Error("it counts as current although it may be about what went")
+	}
+	m.inbox.take()
+	m.inbox.stamp()
+	if !m.inbox.current() {
+		t.Error("it does not count as current after the revocation was taken in")
+	}
+}
+
+// A slot that was prepared with a memory that is no more is not known to the new one.
+func TestASlotThatWasPreparedWithAnotherMemoryLeavesItBehind(t *testing.T) {
+	t.Parallel()
+	r := newWorld(t, Options{}).idle()
+	m := newMember(r.loop)
+	m.group = r
+	for slot, epoch := range []int64{2, 2, 1} {
+		at := Place{sitesName, int32(slot)}
+		m.parts[at] = &part{}
+		if err := m.open(t.Context(), readied{parts: map[Place]*part{at: m.parts[at]}, epoch: epoch}); err != nil {
+			t.Fatal(err)
+		}
+		if want := epoch != 2; m.recall.behind != want || m.recall.epoch != 2 {
+			t.Errorf("with epoch %d: got behind %v of epoch %d, want %v of 2", epoch, m.recall.behind, m.recall.epoch, want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -190,6 +191,36 @@ func TestMalformedRecordsAreDeadLetters(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Whatever a topic does not take is a dead letter, if only of its headers.
+func TestWhatIsTooLargeIsADeadLetter(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 1<<20+1)
+	for name, c := range map[string]struct {
+		write  func(w *world)
+		reason schemas.DeadLetterReason
+		gets   int
+	}{
+		"a profile":                {func(w *world) { w.padding = long; w.update("a") }, schemas.ReasonTooLarge, 1},
+		"a URL":                    {func(w *world) { w.request(schemas.CompanyRequest{ID: "a", DetailsURL: "https://" + long}) }, schemas.ReasonURLTooLong, 0},
+		"a record that is none":    {func(w *world) { w.mu.Lock(); w.raw("requests", "a", long); w.mu.Unlock() }, schemas.ReasonBadRequest, 0},
+		"a request of a bad place": {func(w *world) { w.request(schemas.CompanyRequest{ID: "a", DetailsURL: "http://x", Reason: long}) }, schemas.ReasonURLScheme, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in(t, Options{}, func(w *world) {
+				c.write(w)
+				w.quiet()
+				w.expect("in the end", c.gets, 0, 1)
+				for _, letters := range w.published("letters") {
+					if got := headerOf(letters[0], schemas.HeaderReason); got != string(c.reason) {
+						t.Errorf("got the reason %s, want %s", got, c.reason)
+					}
+				}
+			})
+		})
+	}
 }
 
 // Whatever was answered is answered: to read it all again, with Redis or after its

@@ -25,27 +25,50 @@ func once(err error) func() error {
 	}
 }
 
+// midway does something while topics are read: the first of them are told to the
+// memory by then.
+func midway(w *world, do func()) {
+	reads := 0
+	w.tail = func(context.Context, Place) error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if reads++; reads == worldSlots {
+			do()
+		}
+		return nil
+	}
+}
+
 // What was fetched is known, whatever happens to Redis before it is asked.
 func TestNothingIsFetchedAgainWhenRedisFails(t *testing.T) {
 	t.Parallel()
-	for name, fail := range map[string]func(w *world){
-		"one call times out": func(w *world) { w.recalled = once(errors.New("i/o timeout")) },
-		"it is emptied while a slot is prepared": func(w *world) {
-			// The first topics are read by then, and told to a memory that is no more.
-			reads := 0
-			w.tail = func(context.Context, Place) error {
-				w.mu.Lock()
-				defer w.mu.Unlock()
-				if reads++; reads == worldSlots {
-					w.memory.Wipe()
-				}
-				return nil
-			}
-		},
-		"it is emptied, and a broker fails": func(w *world) {
+	for name, c := range map[string]struct {
+		fail func(w *world) // before a process comes that reads all again
+		late func(w *world) // or when it has been there for a while
+	}{
+		"one call times out":                     {fail: func(w *world) { w.recalled = once(errors.New("i/o timeout")) }},
+		"it is emptied while a slot is prepared": {fail: func(w *world) { midway(w, w.memory.Wipe) }},
+		"it is emptied, and a broker fails": {fail: func(w *world) {
 			w.memory.Wipe()
 			fails := once(errors.New("leader not available"))
 			w.tail = func(context.Context, Place) error { return fails() }
+		}},
+		"it is emptied, and the brokers are away for a while": {late: func(w *world) {
+			w.memory.Wipe()
+			until := time.Now().Add(time.Minute)
+			w.tail = func(context.Context, Place) error {
+				if time.Now().Before(until) {
+					return errors.New("leader not available")
+				}
+				return nil
+			}
+		}},
+		"it is away while the slots are prepared, and is emptied": {
+			fail: func(w *world) { w.memory.SetError(errors.New("away")) },
+			late: func(w *world) {
+				w.memory.Wipe()
+				w.memory.SetError(nil)
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -59,15 +82,44 @@ func TestNothingIsFetchedAgainWhenRedisFails(t *testing.T) {
 				w.quiet()
 				w.stop(r)
 				w.mu.Lock()
-				clear(w.committed)
-				fail(w)
+				if c.late == nil {
+					clear(w.committed)
+				}
+				if c.fail != nil {
+					c.fail(w)
+				}
 				w.mu.Unlock()
 				r = w.start()
+				if c.late != nil {
+					time.Sleep(10 * time.Second) // virtual, as the other one
+					w.mu.Lock()
+					c.late(w)
+					w.mu.Unlock()
+					time.Sleep(5 * time.Second)
+					for id := range w.versions {
+						w.again(id)
+					}
+				}
 				w.quiet()
 				w.stop(r)
 				w.expect("after a replay", 400, 400, 0)
 			})
 		})
+	}
+}
+
+// A memory that is lost while it is told does not count as one that was told.
+func TestAMemoryThatIsLostWhileItIsToldKnowsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	r := w.idle()
+	midway(w, w.memory.Wipe)
+	if epoch, err := r.loop.warm(t.Context(), []int32{0, 1, 2, 3}); err == nil {
+		t.Errorf("got epoch %d and no error", epoch)
+	}
+	epoch, err := r.loop.warm(t.Context(), []int32{0, 1, 2, 3})
+	if marks, _ := w.memory.Marks(t.Context()); err != nil || epoch == 0 || marks[EpochMark] != epoch {
+		t.Errorf("the next time: got epoch %d, %v, and it has the marks %v", epoch, err, marks)
 	}
 }
 
@@ -226,5 +278,42 @@ func TestATransactionIsAboutThePartitionsItBeganWith(t *testing.T) {
 		if got := w.count("companies"); got != 1 {
 			t.Errorf("got %d profiles, want the one of the other owner", got)
 		}
+	})
+}
+
+// Records of which it can't be known whether they are answered go with their slot.
+func TestWhatWaitsForRedisGoesWithItsSlot(t *testing.T) {
+	t.Parallel()
+	in(t, Options{}, func(w *world) {
+		time.Sleep(time.Second) // virtual, as all of them
+		r := w.member()
+		away := true
+		w.mu.Lock()
+		w.recalled = func() error {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if away {
+				return errors.New("i/o timeout")
+			}
+			return nil
+		}
+		w.mu.Unlock()
+		for i := range 20 {
+			w.update(fmt.Sprintf("a-%d", i))
+		}
+		time.Sleep(time.Second)
+		w.mu.Lock()
+		for slot := range int32(worldSlots) {
+			w.revoke(r, w.parts(slot), false)
+		}
+		away = false
+		w.mu.Unlock()
+		time.Sleep(20 * time.Second)
+		w.expect("while the slots are another's", 0, 0, 0)
+		for slot := range int32(worldSlots) {
+			w.turnTo(slot, r)
+		}
+		w.quiet()
+		w.expect("when they are back", 20, 20, 0)
 	})
 }

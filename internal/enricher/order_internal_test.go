@@ -61,6 +61,12 @@ func TestMergedEventsHaveTheNewestVersion(t *testing.T) {
 	if got := newer.merge(asked); !got.site || got.version != "2" || !got.force || got.details != "new" {
 		t.Errorf("got %+v, want version 2 with force, where the career site says", got)
 	}
+	tried := event{id: "a", asked: time.Unix(5, 0), attempts: 2}
+	for _, got := range []event{tried.merge(asked), asked.merge(tried)} {
+		if got.attempts != 0 || got.asked != asked.asked {
+			t.Errorf("got %d attempts of what was asked for at %s, want those and the time of the later request", got.attempts, got.asked)
+		}
+	}
 }
 
 // A partition of which too much is in hand is read no further, until it is less.
@@ -86,19 +92,54 @@ func TestOpenRecordsAreBounded(t *testing.T) {
 	})
 }
 
-func TestARecordThatIsDueAtOnceWaitsForNoOthersClock(t *testing.T) {
+// The clock of whoever wrote a record may be ahead.
+func TestARecordWaitsNoLongerThanItsTopicSays(t *testing.T) {
+	t.Parallel()
+	for topic, delay := range map[string]time.Duration{"retries.0": 0, "retries.1": time.Minute} {
+		t.Run(topic, func(t *testing.T) {
+			t.Parallel()
+			in(t, Options{}, func(w *world) {
+				w.mu.Lock()
+				r := retryRecord(topic, 0, event{id: "x", asked: time.Now(), from: origin{topic: "requests"}}, time.Now().Add(time.Hour))
+				r.Partition = worldSlot(r.Key, worldSlots)
+				w.append(r)
+				w.mu.Unlock()
+				began := time.Now()
+				w.quiet()
+				if took := time.Since(began); took < delay || took > delay+5*time.Second {
+					t.Errorf("it took %s, want a little more than %s", took, delay)
+				}
+			})
+		})
+	}
+}
+
+// One that is due goes on although the one before it, which was due as well, takes
+// long.
+func TestARecordThatIsDueWaitsForNoOther(t *testing.T) {
 	t.Parallel()
 	in(t, Options{}, func(w *world) {
 		w.mu.Lock()
-		r := retryRecord("retries.0", 0, event{id: "x", asked: time.Now(), from: origin{topic: "requests"}}, time.Now().Add(time.Hour))
-		r.Partition = worldSlot(r.Key, worldSlots)
-		w.append(r)
-		w.mu.Unlock()
 		began := time.Now()
-		w.quiet()
-		if took := time.Since(began); took > time.Minute {
-			t.Errorf("it took %s", took)
+		for i, id := range []string{"slow-1", "good-1"} {
+			due := began.Add(time.Duration(20+10*i) * time.Second)
+			r := retryRecord("retries.1", 0, event{id: id, asked: began, details: "https://" + worldHost(id) + "/" + id, from: origin{topic: "requests"}}, due)
+			r.Partition = 0 // of what stands on a retry topic nobody asks whose it is
+			w.append(r)
+			w.stuck = func(id string) bool { return id == "slow-1" }
+			w.mu.Unlock()
+			time.Sleep(5 * time.Second) // virtual, as all of them: the first one is held by then
+			w.mu.Lock()
 		}
+		w.mu.Unlock()
+		time.Sleep(25 * time.Second)
+		if got := w.count("companies"); got != 1 {
+			t.Errorf("got %d profiles 5 s after it was due, want it", got)
+		}
+		w.mu.Lock()
+		w.stuck = func(string) bool { return false }
+		w.mu.Unlock()
+		w.quiet()
 	})
 }
 
@@ -127,6 +168,30 @@ func TestTooManyRequestsAreToldToTheLimiter(t *testing.T) {
 			}
 		}
 		clear(w.late)
+	})
+}
+
+// What another host says about too many requests is about that host alone.
+func TestTooManyRequestsOfAnotherHostAreItsOwn(t *testing.T) {
+	t.Parallel()
+	in(t, Options{Home: "good.example:443"}, func(w *world) {
+		w.late["slow-0"] = true
+		w.update("slow-0")
+		time.Sleep(time.Second) // virtual, as all of them
+		for i := range 10 {
+			w.update(fmt.Sprintf("slow-%d", i+1))
+			w.update(fmt.Sprintf("good-%d", i))
+		}
+		time.Sleep(30 * time.Second)
+		w.expect("while it wants to be left alone", 1+10, 10, 0)
+		w.mu.Lock()
+		if len(w.held) > 0 {
+			t.Errorf("the limiter of all hosts was told: %v", w.held)
+		}
+		clear(w.late)
+		w.mu.Unlock()
+		w.quiet()
+		w.expect("in the end", 1+21, 21, 0)
 	})
 }
 

@@ -92,6 +92,26 @@ func TestThoseThatHangMayComeFirst(t *testing.T) {
 	})
 }
 
+// Those that are tried again in place leave half of a batch to the others.
+func TestThoseThatFailLeaveRoomForOthers(t *testing.T) {
+	t.Parallel()
+	in(t, Options{Batch: 4}, func(w *world) {
+		for i := range 4 {
+			w.broken[fmt.Sprintf("bad-%d", i)] = true
+		}
+		for i := range 40 {
+			if i < 4 {
+				w.update(fmt.Sprintf("bad-%d", i))
+			}
+			w.update(fmt.Sprintf("good-%d", i))
+		}
+		time.Sleep(4 * time.Second) // virtual: less than the patience
+		if got := w.count("companies"); got != 40 {
+			t.Errorf("got %d profiles, want the 40 that are well", got)
+		}
+	})
+}
+
 // A host that is down for hours costs nobody a try.
 func TestAHostThatIsDownCostsNobodyATry(t *testing.T) {
 	t.Parallel()
@@ -115,6 +135,15 @@ func TestAHostThatIsDownCostsNobodyATry(t *testing.T) {
 				w.mu.Unlock()
 				w.quiet()
 				w.expect("in the end", w.total(), 10+3*60, 0)
+				for _, name := range w.o.Topics.Retries {
+					for id, records := range w.published(name) {
+						for _, r := range records {
+							if tries := headerOf(r, headerPutOff); tries != "0" {
+								t.Errorf("%s on %s has lost %s tries", id, name, tries)
+							}
+						}
+					}
+				}
 			})
 		})
 	}

@@ -1,6 +1,7 @@
 package enricher
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -35,7 +36,7 @@ func schedule(t *testing.T, draw *rand.Rand) {
 	for range 3 {
 		replicas = append(replicas, w.start())
 	}
-	costly := 0
+	costly, away := 0, false
 	for range 60 {
 		time.Sleep(time.Duration(draw.IntN(200)) * time.Millisecond) // virtual
 		for range draw.IntN(12) {
@@ -64,6 +65,12 @@ func schedule(t *testing.T, draw *rand.Rand) {
 			w.mu.Lock()
 			w.broken["b-2"] = !w.broken["b-2"]
 			w.mu.Unlock()
+		case 8:
+			if !away { // once: what is away for long is another matter
+				away = true
+				w.memory.SetError(errors.New("i/o timeout"))
+				time.AfterFunc(time.Second, func() { w.memory.SetError(nil) })
+			}
 		}
 	}
 	w.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,6 +75,101 @@ func TestAStopPublishesWhatIsUnderWay(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What is done is committed at a stop, and so is the position behind it.
+func TestAStopLeavesNothingThatIsDone(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		work      func(w *world, r *replica)
+		companies int
+	}{
+		"its transaction is aborted meanwhile": {func(w *world, r *replica) {
+			w.mu.Lock()
+			w.join = 500 * time.Millisecond
+			w.mu.Unlock()
+			w.update("a")
+			time.Sleep(300 * time.Millisecond) // the transaction has begun
+			w.mu.Lock()
+			r.aborts = true
+			w.mu.Unlock()
+		}, 1},
+		"nothing is to be published": {func(w *world, _ *replica) {
+			w.update("un-1")
+			time.Sleep(100 * time.Millisecond) // it is read
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, Options{})
+				r := w.start()
+				time.Sleep(10 * time.Second) // virtual, as all of them
+				w.update("un-0")
+				time.Sleep(200 * time.Millisecond) // its position is committed, and the next one waits for a second
+				c.work(w, r)
+				w.stop(r)
+				w.expect("after the stop", c.companies, c.companies, 0)
+				w.mu.Lock()
+				for at, log := range w.logs {
+					if at.Topic == sitesName && w.committed[at].Offset != int64(len(log)) {
+						t.Errorf("got position %+v of %v, want %d", w.committed[at], at, len(log))
+					}
+				}
+				w.mu.Unlock()
+			})
+		})
+	}
+}
+
+// Nothing is asked for once it was told to stop: neither what waits for others nor
+// what waits for the request limits.
+func TestAStopBeginsNoRequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{})
+		w.latency = func() time.Duration { return time.Second }
+		var taken atomic.Int64
+		w.limit = func(ctx context.Context) {
+			if taken.Add(1) > 4 {
+				wait(ctx, 3*time.Second)
+			}
+		}
+		r := w.start()
+		time.Sleep(time.Second) // virtual, as all of them
+		for i := range 20 {
+			w.update(fmt.Sprintf("a-%d", i))
+		}
+		time.Sleep(1500 * time.Millisecond) // two have come, and two are under way
+		if n := taken.Load(); n <= 4 {
+			t.Errorf("%d requests have asked for their turn, want some that wait for it", n)
+		}
+		w.stop(r)
+		w.expect("after the stop", 4, 4, 0)
+	})
+}
+
+// What was fetched is kept where no further try can help.
+func TestAnEndThatNoTryCanMendSavesWhatIsFetched(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{})
+		w.stuck = func(id string) bool { return id == "slow" }
+		r := w.start()
+		time.Sleep(time.Second) // virtual, as all of them
+		w.update("slow")
+		w.update("good")
+		time.Sleep(120 * time.Millisecond) // it is fetched, and waits for others
+		cause := errors.New("unreadable")
+		w.mu.Lock()
+		w.polled = func() error { return &FatalError{cause} }
+		w.mu.Unlock()
+		if err := <-r.ended; !errors.Is(err, cause) {
+			t.Errorf("got %v, want %v", err, cause)
+		}
+		w.expect("in the end", 2, 1, 0)
+		r.cancel()
+	})
 }
 
 // A request that takes too long is given up at a stop, and what others brought is
