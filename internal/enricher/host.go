@@ -1,8 +1,10 @@
 package enricher
 
 import (
+	"cmp"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -33,6 +35,8 @@ type host struct {
 	failing map[string]bool
 	// row is how many requests failed since then.
 	row int
+	// again says that the last request was for a company that had failed before.
+	again bool
 	// answered is when it last gave an answer, of whatever kind.
 	answered time.Time
 	// spilled is when its companies last made room for others.
@@ -52,10 +56,13 @@ type host struct {
 const (
 	firstWindow = 2
 	// breakAfter is how many requests in a row have to fail, of breakLeast companies
-	// at least, for a host to count as down. It is asked again after breakPause.
-	breakAfter = 6
-	breakLeast = 2
-	breakPause = 5 * time.Second
+	// at least, with no answer to anybody for breakSilence, for a host to count as
+	// down: some companies may fail on a host that is up. It is asked again after
+	// breakPause.
+	breakAfter   = 6
+	breakLeast   = 2
+	breakSilence = 2 * time.Second
+	breakPause   = 5 * time.Second
 	// narrowAfter is how many companies in a row have to fail for the window to be
 	// halved: that a few of them do is nobody else's trouble.
 	narrowAfter = 3
@@ -76,7 +83,9 @@ func newHost(name string, most int, changed func(name string, open bool)) *host 
 	h := &host{name: name, window: min(firstWindow, float64(most)), most: float64(most), failing: make(map[string]bool)}
 	h.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: name, MaxRequests: 1, Timeout: breakPause,
-		ReadyToTrip: func(gobreaker.Counts) bool { return h.row >= breakAfter && len(h.failing) >= breakLeast },
+		ReadyToTrip: func(gobreaker.Counts) bool {
+			return h.row >= breakAfter && len(h.failing) >= breakLeast && time.Since(h.answered) > breakSilence
+		},
 		OnStateChange: func(name string, from, to gobreaker.State) {
 			if wasOpen, open := from != gobreaker.StateClosed, to != gobreaker.StateClosed; wasOpen != open {
 				changed(name, open)
@@ -117,6 +126,30 @@ func (h *host) begin() (done func(error), probe, ok bool) {
 	}
 	h.inflight++
 	return done, probe, true
+}
+
+// next is which of the queue is asked: the one that waits longest, unless those that
+// failed before are to take turns with those that were not asked yet. A probe is for
+// any of those that were asked least: the ones that wait longest may be just the ones
+// that fail.
+func (h *host) next(probe bool) int {
+	fresh := func(j *job) bool { return j.event.tries == 0 }
+	next := 0
+	switch {
+	case probe:
+		least := slices.MinFunc(h.queue, func(a, b *job) int { return cmp.Compare(a.event.tries, b.event.tries) }).event.tries
+		var any []int
+		for i, j := range h.queue {
+			if j.event.tries == least {
+				any = append(any, i)
+			}
+		}
+		next = any[rand.IntN(len(any))] //nolint:gosec // any will do
+	case h.again:
+		next = max(slices.IndexFunc(h.queue, fresh), 0)
+	}
+	h.again = !fresh(h.queue[next])
+	return next
 }
 
 // hanging is how long a request has to be under way to count as one that hangs.

@@ -150,11 +150,16 @@ func (m *member) decide(ctx context.Context, events []event) error {
 		return nil
 	}
 	known, err := m.know(ctx, events)
-	if err != nil {
+	if err == nil {
+		m.unknown = time.Time{}
+	} else {
 		now := time.Now()
 		m.l.view.fail(now, err)
+		if m.unknown.IsZero() {
+			m.unknown = now
+		}
 		var unread *unreadError
-		if errors.As(err, &unread) || now.Sub(m.recall.since) < blindAfter {
+		if errors.As(err, &unread) || now.Sub(m.unknown) < blindAfter {
 			m.limbo, m.limboUntil = events, now.Add(limboPause)
 			return nil
 		}

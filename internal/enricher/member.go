@@ -32,6 +32,8 @@ type member struct {
 	// limboUntil.
 	limbo      []event
 	limboUntil time.Time
+	// unknown is since when it has not been known what is answered; zero while it is.
+	unknown time.Time
 	// retrying are the jobs that failed and wait for another try in place.
 	retrying int
 	// turns are taken by the slots that are prepared.

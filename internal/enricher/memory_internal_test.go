@@ -63,6 +63,17 @@ func TestNothingIsFetchedAgainWhenRedisFails(t *testing.T) {
 				return nil
 			}
 		}},
+		"it is emptied, and once more while it is told": {late: func(w *world) {
+			w.memory.Wipe()
+			midway(w, w.memory.Wipe)
+		}},
+		"it is emptied, and away for a moment while it is told": {late: func(w *world) {
+			w.memory.Wipe()
+			midway(w, func() {
+				w.memory.SetError(errors.New("i/o timeout"))
+				time.AfterFunc(100*time.Millisecond, func() { w.memory.SetError(nil) })
+			})
+		}},
 		"it is away while the slots are prepared, and is emptied": {
 			fail: func(w *world) { w.memory.SetError(errors.New("away")) },
 			late: func(w *world) {

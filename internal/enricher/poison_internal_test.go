@@ -221,3 +221,61 @@ func TestAHostIsSilentAfterAWhile(t *testing.T) {
 		}
 	}
 }
+
+// Companies that answer 503 cost the others of their host next to nothing.
+func TestThoseThatFailHoldUpNoOthersOfTheirHost(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		o                     Options
+		companies, everyother int // every so many of them fail
+	}{
+		"one of twenty":            {Options{}, 3000, 20},
+		"one of five":              {Options{}, 3000, 5},
+		"one of four, small batch": {Options{Batch: 20}, 400, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in(t, c.o, func(w *world) {
+				well := 0
+				for i := range c.companies {
+					id := fmt.Sprintf("good-%d", i)
+					if i%c.everyother == 0 {
+						id = fmt.Sprintf("bad-%d", i)
+						w.broken[id] = true
+					} else {
+						well++
+					}
+					w.update(id)
+				}
+				time.Sleep(time.Minute) // virtual: six times as long as without them
+				if got := len(w.published("companies")); got != well {
+					t.Errorf("got %d profiles after a minute, want the %d that are well", got, well)
+				}
+			})
+		})
+	}
+}
+
+// Those that failed before take turns with those that were not asked yet, and a probe
+// is for one of those that were asked least.
+func TestThoseThatFailedTakeTurnsWithTheOthers(t *testing.T) {
+	t.Parallel()
+	h := newHost("x", 4, func(string, bool) {})
+	for _, tries := range []int{2, 1, 0, 3, 0} {
+		h.queue = append(h.queue, &job{event: event{tries: tries}})
+	}
+	for i, want := range []int{0, 2, 0} {
+		if got := h.next(false); got != want {
+			t.Errorf("request %d is for number %d, want %d", i, got, want)
+		}
+	}
+	for range 20 {
+		if got := h.next(true); got != 2 && got != 4 {
+			t.Errorf("a probe is for number %d, which was asked before", got)
+		}
+	}
+	h.queue = h.queue[:2]
+	if got := h.next(false) + h.next(false); got != 0 {
+		t.Errorf("where all of them failed before, others than the first are asked")
+	}
+}

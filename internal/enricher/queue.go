@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -157,11 +156,7 @@ func (m *member) beginOf(h *host) bool {
 	if !ok {
 		return false
 	}
-	next := 0
-	if probe {
-		// Whichever: those that wait longest may be just the ones that hang.
-		next = rand.IntN(len(h.queue)) //nolint:gosec // any will do
-	}
+	next := h.next(probe)
 	j := h.queue[next]
 	h.queue = slices.Delete(h.queue, next, next+1)
 	m.tryNoMore(j)

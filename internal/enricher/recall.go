@@ -33,8 +33,6 @@ type recall struct {
 	// away is when the memory last did not answer, and why.
 	away time.Time
 	why  error
-	// since is when it did so first, zero while it answers.
-	since time.Time
 	// told are the marks that it was given last.
 	told checkpoint.Marks
 }
@@ -51,8 +49,6 @@ func (r *recall) of(ctx context.Context, ids []string) (map[string]checkpoint.Kn
 	if time.Since(r.away) > awayPause {
 		if known, err = r.memory.Recall(ctx, ids); err != nil {
 			err = r.failed(err)
-		} else {
-			r.since = time.Time{}
 		}
 	}
 	if known == nil {
@@ -241,9 +237,6 @@ func missing(marks checkpoint.Marks, epoch int64, told checkpoint.Marks) bool {
 // failed notes that the memory does not answer, for awayPause.
 func (r *recall) failed(err error) error {
 	r.behind, r.away, r.why = true, time.Now(), err
-	if r.since.IsZero() {
-		r.since = r.away
-	}
 	return err
 }
 
