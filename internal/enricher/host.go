@@ -137,14 +137,14 @@ func (h *host) next(probe bool) int {
 	next := 0
 	switch {
 	case probe:
-		least := slices.MinFunc(h.queue, func(a, b *job) int { return cmp.Compare(a.event.tries, b.event.tries) }).event.tries
-		var any []int
+		fewest := slices.MinFunc(h.queue, func(a, b *job) int { return cmp.Compare(a.event.tries, b.event.tries) }).event.tries
+		var least []int
 		for i, j := range h.queue {
-			if j.event.tries == least {
-				any = append(any, i)
+			if j.event.tries == fewest {
+				least = append(least, i)
 			}
 		}
-		next = any[rand.IntN(len(any))] //nolint:gosec // any will do
+		next = least[rand.IntN(len(least))] //nolint:gosec // any will do
 	case h.again:
 		next = max(slices.IndexFunc(h.queue, fresh), 0)
 	}
