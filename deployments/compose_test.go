@@ -14,6 +14,8 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/careerstream/careerstream/schemas"
 )
 
 // project reads compose.yaml as docker compose does, with all profiles.
@@ -31,11 +33,11 @@ func project(t *testing.T, env ...string) *types.Project {
 	return p
 }
 
-// ours are the services whose image is built here, by the name of their program.
+// ours are the services that run a program of ours: the target of their image.
 func ours(p *types.Project) map[string]types.ServiceConfig {
 	out := make(map[string]types.ServiceConfig)
 	for name, s := range p.Services {
-		if s.Build != nil {
+		if s.Build != nil && s.Build.Target != "" {
 			out[name] = s
 		}
 	}
@@ -43,6 +45,35 @@ func ours(p *types.Project) map[string]types.ServiceConfig {
 }
 
 var pinned = regexp.MustCompile(`^[a-z0-9./-]+(:[0-9][0-9]*)?(/[a-z0-9./-]+)?:v?[0-9]+(\.[0-9]+)+(-[a-z0-9]+)*$`)
+
+// base is what a stage of a Dockerfile begins with.
+var base = regexp.MustCompile(`(?m)^FROM (?:--platform=\S+ )?(\S+)(?: AS (\S+))?$`)
+
+func TestEveryImageIsBuiltFromPinnedOnes(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"Dockerfile", "connect/Dockerfile"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stages := make(map[string]bool)
+		args := regexp.MustCompile(`(?m)^ARG (GO_VERSION)=(\S+)$`).FindStringSubmatch(string(text))
+		for _, m := range base.FindAllStringSubmatch(string(text), -1) {
+			image := m[1]
+			if args != nil {
+				image = strings.ReplaceAll(image, "${"+args[1]+"}", args[2])
+			}
+			// Distroless has no versions, only the release of Debian that it is made of.
+			if !stages[image] && !pinned.MatchString(image) && image != "gcr.io/distroless/static-debian13:nonroot" {
+				t.Errorf("%s begins with %s, which is no version", file, image)
+			}
+			stages[m[2]] = true
+		}
+		if len(stages) < 2 {
+			t.Errorf("%s has the stages %v", file, stages)
+		}
+	}
+}
 
 func TestEveryImageIsPinnedAndEveryPortIsItsOwn(t *testing.T) {
 	t.Parallel()
@@ -72,11 +103,19 @@ func TestEveryServiceIsChecked(t *testing.T) {
 		if once == (s.HealthCheck != nil) {
 			t.Errorf("%s ends by itself: %v, and has a health check: %v", name, once, s.HealthCheck != nil)
 		}
-		if s.Build != nil && (!s.ReadOnly || !slices.Contains(s.CapDrop, "ALL")) {
+		if _, is := ours(p)[name]; is && (!s.ReadOnly || !slices.Contains(s.CapDrop, "ALL")) {
 			t.Errorf("%s may write to its image, or do more than it needs", name)
+		}
+		if once && !slices.ContainsFunc(slices.Collect(maps.Values(p.Services)), func(s types.ServiceConfig) bool {
+			return s.DependsOn[name].Condition == types.ServiceConditionCompletedSuccessfully
+		}) {
+			t.Errorf("nobody waits for %s", name)
 		}
 		for on, d := range s.DependsOn {
 			other, ok := p.Services[on]
+			if len(other.Profiles) > 0 && !slices.Equal(other.Profiles, s.Profiles) && d.Required {
+				t.Errorf("%s needs %s, which is there with %v alone", name, on, other.Profiles)
+			}
 			want := types.ServiceConditionHealthy
 			if other.Restart == "no" {
 				want = types.ServiceConditionCompletedSuccessfully
@@ -103,6 +142,41 @@ func TestTheBrokerIsFoundFromInsideAndOutside(t *testing.T) {
 		if brokers := s.Environment["KAFKA_BROKERS"]; brokers != nil && *brokers != "redpanda:9092" {
 			t.Errorf("%s looks for the broker at %s", name, *brokers)
 		}
+	}
+}
+
+// Every address that a configuration names is a service.
+func TestConsoleAndConnectLookForWhatIsThere(t *testing.T) {
+	t.Parallel()
+	p := project(t)
+	texts := map[string]string{"the console's configuration": p.Configs["console"].Content}
+	for _, file := range []string{"connect/worker.properties", "connect/postgres.properties"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[file] = string(text)
+	}
+	for _, variable := range p.Services["registry"].Environment {
+		texts["the registry's "+*variable] = *variable
+	}
+	address := regexp.MustCompile(`\b([a-z]+):\d{4,5}\b`)
+	found := make(map[string]bool)
+	for what, text := range texts {
+		for _, m := range address.FindAllStringSubmatch(text, -1) {
+			if _, ok := p.Services[m[1]]; !ok {
+				t.Errorf("%s names %s, which is no service", what, m[0])
+			}
+			found[m[0]] = true
+		}
+	}
+	for _, want := range []string{"redpanda:9092", "redpanda:8081", "registry:8080", "postgres:5432"} {
+		if !found[want] {
+			t.Errorf("nobody looks for %s", want)
+		}
+	}
+	if text := texts["connect/postgres.properties"]; !strings.Contains(text, "\ntopics="+schemas.CareerSitesTopic+"\n") {
+		t.Errorf("Connect reads another topic than %s", schemas.CareerSitesTopic)
 	}
 }
 

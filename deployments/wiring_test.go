@@ -114,7 +114,7 @@ func (w *wiring) command(name string, args ...string) *exec.Cmd {
 func (w *wiring) up(name string) {
 	w.t.Helper()
 	s, ok := w.project.Services[name]
-	if w.done[name] || !ok || s.Build == nil {
+	if _, is := ours(w.project)[name]; w.done[name] || !ok || !is {
 		return // servers are there
 	}
 	w.done[name] = true
