@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	keda "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
@@ -19,6 +20,9 @@ import (
 )
 
 var rendered = flag.String("rendered", "", "folder for what was built, a file for each overlay")
+
+// kustomize is held by who builds: the library has state for the whole process.
+var kustomize sync.Mutex
 
 // overlays are what a user applies.
 var overlays = []string{"dev", "prod"}
@@ -43,6 +47,8 @@ type manifests struct {
 // here.
 func build(t *testing.T, overlay string) *manifests {
 	t.Helper()
+	kustomize.Lock()
+	defer kustomize.Unlock()
 	dir := filepath.Join("..", "..", "deployments", "kubernetes", "overlays", overlay)
 	all, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
 	if err != nil {
