@@ -39,6 +39,8 @@ type host struct {
 	again bool
 	// answered is when it last gave an answer, of whatever kind.
 	answered time.Time
+	// met is when it was first heard of.
+	met time.Time
 	// spilled is when its companies last made room for others.
 	spilled time.Time
 	// until is when it wants to be asked again, where it said so.
@@ -80,11 +82,11 @@ const (
 var errNoAnswer = errors.New("no answer")
 
 func newHost(name string, most int, changed func(name string, open bool)) *host {
-	h := &host{name: name, window: min(firstWindow, float64(most)), most: float64(most), failing: make(map[string]bool)}
+	h := &host{name: name, window: min(firstWindow, float64(most)), most: float64(most), failing: make(map[string]bool), met: time.Now()}
 	h.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: name, MaxRequests: 1, Timeout: breakPause,
 		ReadyToTrip: func(gobreaker.Counts) bool {
-			return h.row >= breakAfter && len(h.failing) >= breakLeast && time.Since(h.answered) > breakSilence
+			return h.row >= breakAfter && len(h.failing) >= breakLeast && min(time.Since(h.answered), time.Since(h.met)) > breakSilence
 		},
 		OnStateChange: func(name string, from, to gobreaker.State) {
 			if wasOpen, open := from != gobreaker.StateClosed, to != gobreaker.StateClosed; wasOpen != open {

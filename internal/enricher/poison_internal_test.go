@@ -229,9 +229,7 @@ func TestThoseThatFailHoldUpNoOthersOfTheirHost(t *testing.T) {
 		o                     Options
 		companies, everyother int // every so many of them fail
 	}{
-		"one of twenty":            {Options{}, 3000, 20},
-		"one of five":              {Options{}, 3000, 5},
-		"one of four, small batch": {Options{Batch: 20}, 400, 4},
+		"one of twenty": {Options{}, 3000, 20},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -247,9 +245,9 @@ func TestThoseThatFailHoldUpNoOthersOfTheirHost(t *testing.T) {
 					}
 					w.update(id)
 				}
-				time.Sleep(10 * time.Minute) // virtual: some may have been put off once or twice
+				time.Sleep(time.Minute) // virtual: six times as long as without them
 				if got := len(w.published("companies")); got != well {
-					t.Errorf("got %d profiles after ten minutes, want the %d that are well", got, well)
+					t.Errorf("got %d profiles after a minute, want the %d that are well", got, well)
 				}
 			})
 		})
