@@ -1,9 +1,9 @@
 package schemas_test
 
 import (
-	"encoding/json"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,19 +13,8 @@ import (
 	"github.com/careerstream/careerstream/schemas"
 )
 
-// document is what the test reads of a JSON Schema.
-type document struct {
-	Ref         string               `json:"$ref"`
-	Type        any                  `json:"type"` // a name, or a list with "null"
-	Description string               `json:"description"`
-	Required    []string             `json:"required"`
-	Properties  map[string]*document `json:"properties"`
-	Items       *document            `json:"items"`
-	Definitions map[string]*document `json:"definitions"`
-}
-
 // The Avro schemas are the reference; the Go types and the JSON Schemas say the same
-// about every member: its name, its type, its meaning.
+// about every member: its name, its type, whether it may be null, its meaning.
 func TestAvroJSONSchemaAndGoAgree(t *testing.T) {
 	t.Parallel()
 	for kind, c := range map[string]struct {
@@ -39,12 +28,18 @@ func TestAvroJSONSchemaAndGoAgree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var doc document
-		if err := json.Unmarshal([]byte(schemas.JSONSchema(kind)), &doc); err != nil {
-			t.Fatal(err)
-		}
-		agree(t, kind, *parsed.Root().ExpandReferences(), &doc, doc.Definitions, c.goes)
+		doc := documentOf(t, kind)
+		agree(t, kind, *parsed.Root().ExpandReferences(), doc, doc.Definitions, c.goes)
 	}
+}
+
+func documentOf(t *testing.T, kind string) *document {
+	t.Helper()
+	doc, err := parseDocument(schemas.JSONSchema(kind))
+	if err != nil {
+		t.Fatalf("%s: %v", kind, err)
+	}
+	return doc
 }
 
 func agree(t *testing.T, at string, record avro.SchemaNode, doc *document, definitions map[string]*document, goes reflect.Type) {
@@ -61,33 +56,16 @@ func agree(t *testing.T, at string, record avro.SchemaNode, doc *document, defin
 	}
 	for _, f := range record.Fields[:last] {
 		where := at + "." + f.Name
-		kind := f.Type
-		if f.Type.Type == "union" {
-			kind = f.Type.Branches[1]
-		}
-		property := doc.Properties[f.Name]
-		if property == nil || goFields[f.Name] == nil {
-			t.Errorf("%s: the JSON Schema has it: %v; the Go type has it: %v", where, property != nil, goFields[f.Name] != nil)
+		property, goType := doc.Properties[f.Name], goFields[f.Name]
+		if property == nil || goType == nil {
+			t.Errorf("%s: the JSON Schema has it: %v; the Go type has it: %v", where, property != nil, goType != nil)
 			continue
 		}
-		if f.Doc == "" || property.Description != f.Doc {
-			t.Errorf("%s: Avro says %q, the JSON Schema %q", where, f.Doc, property.Description)
-		}
-		goType, types := goFields[f.Name], jsonTypes(property.Type)
-		if goType.Kind() == reflect.Pointer {
-			goType = goType.Elem()
-		}
-		if got, want := [2]string{goType.Kind().String(), types[0]}, typesOf(kind); got != want {
-			t.Errorf("%s: Go and JSON Schema have %v, want %v for Avro's %s", where, got, want, kind.Type)
-		}
-		required := strings.Contains(" "+strings.Join(doc.Required, " ")+" ", " "+f.Name+" ")
-		if nullable := len(types) > 1; nullable == required {
-			t.Errorf("%s: required %v and nullable %v", where, required, nullable)
-		}
-		if kind.Type == "array" && kind.Items.Type == "record" {
+		sameMember(t, where, f, property, goType, slices.Contains(doc.Required, f.Name))
+		if kind := valueType(f.Type); kind.Type == "array" && kind.Items.Type == "record" {
 			name := strings.TrimPrefix(property.Items.Ref, "#/definitions/")
-			if definitions[name] == nil || name != kind.Items.Name {
-				t.Errorf("%s: the JSON Schema calls its items %q, Avro %s", where, name, kind.Items.Name)
+			if definitions[name] == nil || name != kind.Items.Name || definitions[name].Description != kind.Items.Doc {
+				t.Errorf("%s: the JSON Schema calls its items %q, Avro %s (%s)", where, name, kind.Items.Name, kind.Items.Doc)
 				continue
 			}
 			agree(t, where, *kind.Items, definitions[name], definitions, goType.Elem())
@@ -98,35 +76,58 @@ func agree(t *testing.T, at string, record avro.SchemaNode, doc *document, defin
 	}
 }
 
-func jsonTypes(v any) []string {
-	switch v := v.(type) {
-	case string:
-		return []string{v}
-	case []any:
-		var out []string
-		for _, name := range v {
-			out = append(out, name.(string)) //nolint:forcetypeassert // draft-07 allows nothing else
-		}
-		return out
+// sameMember compares a member in the three languages. In Avro all but the key are
+// nullable, so that an odd row fits; what may be null by contract the other two say.
+func sameMember(t *testing.T, at string, f avro.SchemaField, property *document, goType reflect.Type, required bool) {
+	t.Helper()
+	if f.Doc == "" || property.Description != f.Doc {
+		t.Errorf("%s: Avro says %q, the JSON Schema %q", at, f.Doc, property.Description)
 	}
-	return []string{""}
+	if (f.Type.Type == "union") == (f.Name == "id") {
+		t.Errorf("%s: it is a %s in Avro", at, f.Type.Type)
+	}
+	if nullable := slices.Contains(property.Type, "null"); nullable == required {
+		t.Errorf("%s: in the JSON Schema required %v and nullable %v", at, required, nullable)
+	}
+	if nilable := goType.Kind() == reflect.Pointer || goType.Kind() == reflect.Slice; !required && !nilable || required && goType.Kind() == reflect.Pointer {
+		t.Errorf("%s: required %v, and in Go a %s", at, required, goType)
+	}
+	if goType.Kind() == reflect.Pointer {
+		goType = goType.Elem()
+	}
+	kind := valueType(f.Type)
+	if got, want := (inTwo{goType.Kind(), property.Type[0], property.Format}), typesOf(kind); got != want {
+		t.Errorf("%s: Go and JSON Schema have %v, want %v for Avro's %s", at, got, want, kind.Type)
+	}
+	if kind.Type == "array" && kind.Items.Type != "record" {
+		if got, want := (inTwo{goType.Elem().Kind(), strings.Join(property.Items.Type, " "), ""}), typesOf(*kind.Items); got != want {
+			t.Errorf("%s: Go and JSON Schema have items %v, want %v for Avro's %s", at, got, want, kind.Items.Type)
+		}
+	}
 }
 
-// typesOf are the Go kind and the JSON type of an Avro type.
-func typesOf(n avro.SchemaNode) [2]string {
+// inTwo is what an Avro type is in the two other languages.
+type inTwo struct {
+	goes         reflect.Kind
+	json, format string
+}
+
+func typesOf(n avro.SchemaNode) inTwo {
 	switch {
-	case n.LogicalType == "timestamp-micros", n.Type == "string":
-		return [2]string{"string", "string"}
+	case n.LogicalType == "timestamp-micros":
+		return inTwo{reflect.String, "string", "date-time"}
+	case n.Type == "string":
+		return inTwo{reflect.String, "string", ""}
 	case n.Type == "boolean":
-		return [2]string{"bool", "boolean"}
+		return inTwo{reflect.Bool, "boolean", ""}
 	case n.Type == "long":
-		return [2]string{"int64", "integer"}
+		return inTwo{reflect.Int64, "integer", ""}
 	case n.Type == "double":
-		return [2]string{"float64", "number"}
+		return inTwo{reflect.Float64, "number", ""}
 	case n.Type == "array":
-		return [2]string{"slice", "array"}
+		return inTwo{reflect.Slice, "array", ""}
 	}
-	return [2]string{}
+	return inTwo{}
 }
 
 // validator compiles a JSON Schema with its formats.
@@ -187,16 +188,13 @@ func TestJSONSchemasTakeWhatTheContractAllows(t *testing.T) {
 func TestJSONSchemasOfProgressAndRequestsNameEveryMember(t *testing.T) {
 	t.Parallel()
 	for kind, goes := range map[string]reflect.Type{"progress": reflect.TypeFor[schemas.Progress](), "company-request": reflect.TypeFor[schemas.CompanyRequest]()} {
-		var doc document
-		if err := json.Unmarshal([]byte(schemas.JSONSchema(kind)), &doc); err != nil {
-			t.Fatal(err)
-		}
+		doc := documentOf(t, kind)
 		for i := range goes.NumField() {
 			name, options, _ := strings.Cut(goes.Field(i).Tag.Get("json"), ",")
 			if doc.Properties[name] == nil || doc.Properties[name].Description == "" {
 				t.Errorf("%s: the JSON Schema does not describe %s", kind, name)
 			}
-			required := strings.Contains(" "+strings.Join(doc.Required, " ")+" ", " "+name+" ")
+			required := slices.Contains(doc.Required, name)
 			if always := options == ""; required != always {
 				t.Errorf("%s: %s is required: %v, and always written: %v", kind, name, required, always)
 			}

@@ -2,8 +2,10 @@ package schemas_test
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -149,10 +151,12 @@ func headerNames(t *testing.T) []string {
 	return names
 }
 
+// property is a member in a data contract.
 type property struct {
 	Name, LogicalType, Description string
 	Required                       bool
-	Items                          *struct{ Properties []property }
+	Items                          *property
+	Properties                     []property
 }
 
 func TestDataContractsAreValidAndAgreeWithTheJSONSchemas(t *testing.T) {
@@ -175,11 +179,8 @@ func TestDataContractsAreValidAndAgreeWithTheJSONSchemas(t *testing.T) {
 		if len(contract.Schema) != 1 || contract.Schema[0].Name != topic {
 			t.Fatalf("%s is not about %s", file, topic)
 		}
-		var want document
-		if err := json.Unmarshal([]byte(schemas.JSONSchema(topics[topic])), &want); err != nil {
-			t.Fatal(err)
-		}
-		sameProperties(t, file, contract.Schema[0].Properties, &want, want.Definitions)
+		want := documentOf(t, topics[topic])
+		sameProperties(t, file, contract.Schema[0].Properties, want, want.Definitions)
 	}
 }
 
@@ -191,15 +192,21 @@ func sameProperties(t *testing.T, at string, got []property, want *document, def
 			t.Errorf("%s: %s is no member", at, p.Name)
 			continue
 		}
-		kind := map[string]string{"timestamp": "string"}[p.LogicalType]
-		if kind == "" {
-			kind = p.LogicalType
+		kind := w.Type[0]
+		if w.Format == "date-time" {
+			kind = "timestamp"
 		}
-		if kind != jsonTypes(w.Type)[0] || p.Description != w.Description || p.Required != slices.Contains(want.Required, p.Name) {
-			t.Errorf("%s: %s is %s, required %v: %q; the JSON Schema has %v: %q", at, p.Name, p.LogicalType, p.Required, p.Description, w.Type, w.Description)
+		if p.LogicalType != kind || p.Description != w.Description || p.Required != slices.Contains(want.Required, p.Name) {
+			t.Errorf("%s: %s is %s, required %v: %q; the JSON Schema has %v %s: %q", at, p.Name, p.LogicalType, p.Required, p.Description, w.Type, w.Format, w.Description)
 		}
-		if w.Items != nil && w.Items.Ref != "" {
+		switch {
+		case (w.Items == nil) != (p.Items == nil):
+			t.Errorf("%s: %s has items %v, the JSON Schema %v", at, p.Name, p.Items, w.Items)
+		case w.Items == nil:
+		case w.Items.Ref != "":
 			sameProperties(t, at+"."+p.Name, p.Items.Properties, definitions[strings.TrimPrefix(w.Items.Ref, "#/definitions/")], definitions)
+		case p.Items.LogicalType != w.Items.Type[0]:
+			t.Errorf("%s: the items of %s are %s, want %s", at, p.Name, p.Items.LogicalType, w.Items.Type[0])
 		}
 	}
 	if len(got) != len(want.Properties) {
@@ -207,7 +214,8 @@ func sameProperties(t *testing.T, at string, got []property, want *document, def
 	}
 }
 
-// Each topic has a page, which names every member, every header and every reason.
+// Each topic has a page, with every member, its type, whether it may be missing and
+// what it means, or every reason.
 func TestEveryTopicHasAPage(t *testing.T) {
 	t.Parallel()
 	for topic, kind := range topics {
@@ -216,35 +224,99 @@ func TestEveryTopicHasAPage(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		if !strings.HasPrefix(string(text), "# "+topic+"\n") {
+		page := string(text)
+		if !strings.HasPrefix(page, "# "+topic+"\n") {
 			t.Errorf("the page of %s has another title", topic)
 		}
 		if kind == "" {
 			for _, reason := range schemas.Reasons() {
-				if !strings.Contains(string(text), "`"+string(reason)+"`") {
+				if !strings.Contains(page, "`"+string(reason)+"`") {
 					t.Errorf("the page of %s does not name the reason %s", topic, reason)
 				}
 			}
 			continue
 		}
-		var doc document
-		if err := json.Unmarshal([]byte(schemas.JSONSchema(kind)), &doc); err != nil {
-			t.Fatal(err)
-		}
-		objects := []*document{&doc}
-		for _, d := range doc.Definitions {
-			objects = append(objects, d)
-		}
-		for _, object := range objects {
-			for name, p := range object.Properties {
-				if !regexp.MustCompile("(?m)^\\| `" + name + "` \\|.*" + regexp.QuoteMeta(p.Description)).Match(text) {
-					t.Errorf("the page of %s does not say of %s: %s", topic, name, p.Description)
-				}
+		doc := documentOf(t, kind)
+		_, typed := avroSubjects[topic+"-value"]
+		for i, section := range strings.Split(page, "\n## ") {
+			title, _, _ := strings.Cut(section, "\n")
+			object := doc.Definitions[title]
+			if i == 0 {
+				object = doc
 			}
+			if object == nil {
+				t.Errorf("the page of %s has a section %q, which is no object", topic, title)
+				continue
+			}
+			sameRows(t, topic+": "+title, section, object, typed)
+			delete(doc.Definitions, title)
+		}
+		if len(doc.Definitions) > 0 {
+			t.Errorf("the page of %s lacks the sections %v", topic, slices.Sorted(maps.Keys(doc.Definitions)))
 		}
 	}
 	pages, err := filepath.Glob("docs/*.md")
 	if err != nil || len(pages) != len(topics) {
 		t.Errorf("got the pages %v, %v; want one for each topic", pages, err)
 	}
+}
+
+// sameRows compares the table of a section with an object's members. Its columns are
+// the member, its type, "null" or "always" if there is such a one, and its meaning.
+func sameRows(t *testing.T, at, section string, object *document, typed bool) {
+	t.Helper()
+	var columns []string
+	rows := 0
+	for line := range strings.Lines(section) {
+		cells := strings.Split(strings.Trim(line, "| \n"), " | ")
+		switch {
+		case cells[0] == "member":
+			columns = cells
+			continue
+		case columns == nil || !strings.HasPrefix(line, "| `"):
+			continue
+		}
+		rows++
+		name := strings.Trim(cells[0], "`")
+		p := object.Properties[name]
+		if p == nil {
+			t.Errorf("%s: %s is no member", at, name)
+			continue
+		}
+		want := []string{cells[0], typeText(p, typed)}
+		yes := map[bool]string{true: "yes", false: "no"}
+		switch required := slices.Contains(object.Required, name); {
+		case slices.Contains(columns, "null"):
+			want = append(want, yes[!required])
+		case slices.Contains(columns, "always"):
+			want = append(want, yes[required])
+		}
+		if want = append(want, p.Description); !slices.Equal(cells, want) {
+			t.Errorf("%s: got the row %q, want %q", at, cells, want)
+		}
+	}
+	if rows != len(object.Properties) {
+		t.Errorf("%s has %d members, want %d", at, rows, len(object.Properties))
+	}
+}
+
+// typeText is a type in the words of the pages: those of Avro where there is a schema.
+func typeText(p *document, typed bool) string {
+	switch {
+	case len(p.Type) == 0:
+		return "any"
+	case p.Format == "date-time" && typed:
+		return "instant (RFC 3339; in Avro microseconds)"
+	case p.Format == "date-time":
+		return p.Format
+	case !typed:
+		return p.Type[0]
+	case p.Type[0] == "array" && p.Items.Ref != "":
+		name := strings.TrimPrefix(p.Items.Ref, "#/definitions/")
+		return "list of [" + name + "](#" + strings.ToLower(name) + ")"
+	case p.Type[0] == "array":
+		return "list of " + p.Items.Type[0] + "s"
+	}
+	words := map[string]string{"integer": "long", "number": "double"}
+	return cmp.Or(words[p.Type[0]], p.Type[0])
 }
