@@ -14,8 +14,7 @@ import (
 // stands in the map "extra" as JSON text. Null and missing are the same to it. It is
 // safe for concurrent use.
 type Codec struct {
-	schema *avro.Schema
-	shape  *shape
+	own *writer
 
 	mu sync.Mutex
 	// writers are the schemas that Decode has met, by their text.
@@ -44,7 +43,7 @@ func mustCodec(text string) *Codec {
 	if err != nil {
 		panic(err) // a test parses what is embedded
 	}
-	return &Codec{schema: w.schema, shape: w.shape}
+	return &Codec{own: w}
 }
 
 func newWriter(text string) (*writer, error) {
@@ -52,12 +51,7 @@ func newWriter(text string) (*writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("avro schema: %w", err)
 	}
-	root := schema.Root()
-	shape, err := shapeOf(*root.ExpandReferences())
-	if err != nil {
-		return nil, fmt.Errorf("avro schema %s: %w", root.Name, err)
-	}
-	return &writer{schema, shape}, nil
+	return &writer{schema, shapeOf(*schema.Root().ExpandReferences())}, nil
 }
 
 var errNotUTF8 = errors.New("it holds bytes that are not UTF-8, which Avro has no place for")
@@ -69,7 +63,7 @@ func (c *Codec) Encode(object []byte) ([]byte, error) {
 	if !utf8.Valid(object) {
 		return nil, errNotUTF8
 	}
-	return c.shape.encode(nil, object)
+	return c.own.shape.encode(nil, object)
 }
 
 // Decode returns the JSON object of an Avro body: its members in the order of the
@@ -102,7 +96,7 @@ const writersMost = 100
 
 func (c *Codec) writer(schema string) (*writer, error) {
 	if schema == "" {
-		return &writer{c.schema, c.shape}, nil
+		return c.own, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

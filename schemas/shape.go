@@ -48,7 +48,7 @@ const (
 	kindOther // what only a schema of somebody else has; it can't be encoded here
 )
 
-func shapeOf(n avro.SchemaNode) (*shape, error) {
+func shapeOf(n avro.SchemaNode) *shape {
 	switch {
 	case n.Type == "union":
 		for _, branch := range n.Branches {
@@ -56,12 +56,11 @@ func shapeOf(n avro.SchemaNode) (*shape, error) {
 				return shapeOf(branch)
 			}
 		}
-		return &shape{kind: kindOther}, nil
+		return &shape{kind: kindOther}
 	case n.LogicalType == "timestamp-micros":
-		return &shape{kind: kindTime}, nil
+		return &shape{kind: kindTime}
 	case n.Type == "array" && n.Items != nil:
-		items, err := shapeOf(*n.Items)
-		return &shape{kind: kindArray, items: items}, err
+		return &shape{kind: kindArray, items: shapeOf(*n.Items)}
 	case n.Type == "record":
 		return recordShape(n)
 	}
@@ -70,24 +69,21 @@ func shapeOf(n avro.SchemaNode) (*shape, error) {
 	if !known || n.LogicalType != "" {
 		k = kindOther
 	}
-	return &shape{kind: k}, nil
+	return &shape{kind: k}
 }
 
-func recordShape(n avro.SchemaNode) (*shape, error) {
+func recordShape(n avro.SchemaNode) *shape {
 	s := &shape{kind: kindRecord, index: make(map[string]*shape)}
 	for _, f := range n.Fields {
 		if f.Name == extraField && f.Type.Type == "map" {
 			s.extra = true
 			continue
 		}
-		inner, err := shapeOf(f.Type)
-		if err != nil {
-			return nil, fmt.Errorf("field %s: %w", f.Name, err)
-		}
+		inner := shapeOf(f.Type)
 		s.fields = append(s.fields, field{f.Name, f.Type.Type == "union", inner})
 		s.index[f.Name] = inner
 	}
-	return s, nil
+	return s
 }
 
 // encode appends a JSON object as Avro's record. The same object always gives the same
