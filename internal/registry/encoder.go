@@ -48,7 +48,10 @@ func (c *Client) Encoder(ctx context.Context, s Subject, register bool) (*Encode
 			Reason: "it has not got this program's schema", Fix: "register it with the verb schemas push, or set SCHEMA_REGISTRY_AUTO_REGISTER=true",
 		}
 	default:
-		if found, err = c.register(ctx, s); err != nil {
+		if err := c.level(ctx, s); err != nil {
+			return nil, err
+		}
+		if found, err = c.create(ctx, s); err != nil {
 			return nil, err
 		}
 	}
@@ -74,19 +77,21 @@ func (e *Encoder) ContentType() string { return schemas.ContentTypeAvro }
 // DataSchema is the URL of the schema.
 func (e *Encoder) DataSchema() string { return e.schema }
 
-// register registers a schema. A subject that is new is made FULL_TRANSITIVE first: a
-// compacted topic keeps records of any age, and consumers upgrade before or after the
-// programs.
-func (c *Client) register(ctx context.Context, s Subject) (sr.SubjectSchema, error) {
-	if _, err := c.sr.SubjectVersions(ctx, s.Name()); notFound(err) {
-		if err := c.setLevel(ctx, s); err != nil {
-			return sr.SubjectSchema{}, err
-		}
-	} else if err != nil {
-		return sr.SubjectSchema{}, c.explain("look at subject "+s.Name(), err)
-	}
+// create registers a schema.
+func (c *Client) create(ctx context.Context, s Subject) (sr.SubjectSchema, error) {
 	created, err := c.sr.CreateSchema(ctx, s.Name(), s.schema())
 	return created, c.explain("register the schema of subject "+s.Name(), err)
+}
+
+// level makes a subject that is new FULL_TRANSITIVE: a compacted topic keeps records of
+// any age, and consumers upgrade before or after the programs. What somebody set for one
+// that is there stays.
+func (c *Client) level(ctx context.Context, s Subject) error {
+	_, err := c.sr.SubjectVersions(ctx, s.Name())
+	if notFound(err) {
+		return c.setLevel(ctx, s)
+	}
+	return c.explain("look at subject "+s.Name(), err)
 }
 
 func (c *Client) setLevel(ctx context.Context, s Subject) error {

@@ -88,7 +88,7 @@ func (c *Client) Push(ctx context.Context, s Subject) (State, error) {
 	if err := c.setLevel(ctx, s); err != nil {
 		return state, err
 	}
-	if _, err := c.register(ctx, s); err != nil {
+	if _, err := c.create(ctx, s); err != nil {
 		return state, err
 	}
 	return c.Look(ctx, s)
