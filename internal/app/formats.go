@@ -111,13 +111,7 @@ func (s siteReader) json(ctx context.Context, r *kgo.Record) ([]byte, error) {
 	if r.Value == nil {
 		return nil, nil // a tombstone
 	}
-	contentType := ""
-	for _, h := range r.Headers {
-		if h.Key == schemas.HeaderContentType {
-			contentType = string(h.Value)
-		}
-	}
-	value, err := s.JSON(ctx, contentType, r.Value, schemas.CareerSiteCodec())
+	value, err := s.JSON(ctx, headerOf(r, schemas.HeaderContentType), r.Value, schemas.CareerSiteCodec())
 	var bad *registry.BadValueError
 	switch {
 	case errors.As(err, &bad):
