@@ -27,8 +27,8 @@
 //  1. What came of a record and the position that says that it is done commit
 //     together or not at all.
 //  2. Requests are made before the transaction begins, so it is open for
-//     milliseconds. At most Options.Batch of them are begun and not committed:
-//     that many a crash repeats.
+//     milliseconds. At most Options.Batch of them are under way or answered and not
+//     committed: that many a crash repeats.
 //  3. One member at a time works on a company: it belongs to one slot, and a
 //     member has all partitions of a slot or none (slots.go). What stands in
 //     another slot is sent there first. Within a member there is one request for
@@ -45,7 +45,8 @@
 //  6. A company that does not answer holds nobody up: it is tried again in place
 //     for Options.Patience beside the others, then it moves to a retry topic. A
 //     host that does not answer is left alone, and none of its companies loses a
-//     try for that.
+//     try for that. Which of both it is, companies tell that were not asked before
+//     (host.go).
 //
 // # Why it holds
 //

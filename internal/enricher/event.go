@@ -228,6 +228,13 @@ func (e event) merge(later event) event {
 	}
 	out.site = e.site || later.site
 	out.attempts = min(e.attempts, later.attempts) // a new reason is a new chance
+	out.tries = max(e.tries, later.tries)
+	if out.first = later.first; out.first.IsZero() || !e.first.IsZero() && e.first.Before(out.first) {
+		out.first = e.first
+	}
+	if out.last = later.last; e.last.After(out.last) {
+		out.last = e.last
+	}
 	out.version = max(e.version, later.version)
 	out.force = e.force || later.force
 	if out.asked = later.asked; e.asked.After(later.asked) {

@@ -30,11 +30,12 @@ type host struct {
 	window   float64
 	most     float64
 	breaker  *gobreaker.TwoStepCircuitBreaker[struct{}]
-	// failing are the companies that failed since the last answer: one that fails
-	// again and again is no host that is down.
+	// failing are the companies that failed since the last answer and speak against
+	// the host, row how many times they did.
 	failing map[string]bool
-	// row is how many requests failed since then.
-	row int
+	row     int
+	// began is when the last request was begun.
+	began time.Time
 	// again says that the last request was for a company that had failed before.
 	again bool
 	// answered is when it last gave an answer, of whatever kind.
@@ -57,17 +58,24 @@ type host struct {
 
 const (
 	firstWindow = 2
-	// breakAfter is how many requests in a row have to fail, of breakLeast companies
-	// at least, with no answer to anybody for breakSilence, for a host to count as
-	// down: some companies may fail on a host that is up. It is asked again after
-	// breakPause.
-	breakAfter   = 6
+	// breakAfter is how many companies in a row have to fail, with no answer to anybody
+	// for breakSilence, for a host to count as down: where every third company fails on
+	// a host that is up, the next ten do once in 59,049 times. Of a host that gives no
+	// answers at all breakLeast companies are enough that failed breakTries times. It is
+	// asked again after breakPause.
+	breakAfter   = 10
 	breakLeast   = 2
+	breakTries   = 6
 	breakSilence = 2 * time.Second
 	breakPause   = 5 * time.Second
+	// waryPause is the time between two requests to a host of which breakAfter companies
+	// failed, until it is known whether it is down.
+	waryPause = 250 * time.Millisecond
+	// forgotten is how long ago an answer may be to tell that a host is up as a rule.
+	forgotten = 10 * time.Minute
 	// narrowAfter is how many companies in a row have to fail for the window to be
 	// halved: that a few of them do is nobody else's trouble.
-	narrowAfter = 3
+	narrowAfter = 6
 	// hangs is how many times as long as an answer a request has to be under way to
 	// count as one that hangs, and hangsLeast how long at least. hangsUnknown is for
 	// a host that has not answered yet, or not for a while.
@@ -85,9 +93,7 @@ func newHost(name string, most int, changed func(name string, open bool)) *host 
 	h := &host{name: name, window: min(firstWindow, float64(most)), most: float64(most), failing: make(map[string]bool), met: time.Now()}
 	h.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: name, MaxRequests: 1, Timeout: breakPause,
-		ReadyToTrip: func(gobreaker.Counts) bool {
-			return h.row >= breakAfter && len(h.failing) >= breakLeast && min(time.Since(h.answered), time.Since(h.met)) > breakSilence
-		},
+		ReadyToTrip: func(gobreaker.Counts) bool { return h.fails(time.Now()) },
 		OnStateChange: func(name string, from, to gobreaker.State) {
 			if wasOpen, open := from != gobreaker.StateClosed, to != gobreaker.StateClosed; wasOpen != open {
 				changed(name, open)
@@ -100,10 +106,41 @@ func newHost(name string, most int, changed func(name string, open bool)) *host 
 // down reports whether the host is left alone, but for a try now and then.
 func (h *host) down() bool { return h.breaker.State() != gobreaker.StateClosed }
 
-// ails reports whether the host keeps its companies waiting although requests to
-// it may start: others need not wait for it.
-func (h *host) ails(now time.Time) bool {
-	return h.down() || h.until.After(now) || h.silent(now) || len(h.failing) > 0 && now.Sub(h.answered) > breakPause
+// fails reports whether it looks as if the host were down.
+func (h *host) fails(now time.Time) bool {
+	if min(now.Sub(h.answered), now.Sub(h.met)) <= breakSilence {
+		return false
+	}
+	return len(h.failing) >= breakAfter ||
+		h.strange(now) && len(h.failing) >= breakLeast && h.row >= breakTries && !slices.ContainsFunc(h.queue, fresh)
+}
+
+// strange reports whether it is not known that the host answers as a rule.
+func (h *host) strange(now time.Time) bool { return now.Sub(h.answered) > forgotten }
+
+// blames reports whether it speaks against the host that a company fails: one that
+// failed before, or while others were answered, may be to blame itself.
+func (h *host) blames(j *job, now time.Time) bool {
+	return !h.answered.After(j.sentAt()) && (fresh(j) || h.strange(now) && j.event.attempts == 0)
+}
+
+// fresh reports whether a company was not asked for yet.
+func fresh(j *job) bool { return j.event.tries == 0 }
+
+// ails reports whether the host keeps its companies waiting, for all that is known:
+// those of others need not wait for it. One that has answered is given more time than
+// one that hangs from the beginning, if others is set: others do answer.
+func (h *host) ails(now time.Time, others bool) bool {
+	return h.down() || h.until.After(now) || others && h.strange(now) && h.silent(now)
+}
+
+// pause is how long no request may start.
+func (h *host) pause(now time.Time) time.Duration {
+	pause := h.until.Sub(now)
+	if len(h.failing) >= breakAfter && !h.down() {
+		pause = max(pause, waryPause-now.Sub(h.began))
+	}
+	return pause
 }
 
 // silent reports whether a request hangs and nothing was answered since it was
@@ -117,8 +154,8 @@ func (h *host) silent(now time.Time) bool {
 
 // begin allows a request, and returns what is to be told how it ended. probe says
 // that it is there to see whether the host is back.
-func (h *host) begin() (done func(error), probe, ok bool) {
-	if float64(h.inflight-h.late) >= h.window {
+func (h *host) begin(now time.Time) (done func(error), probe, ok bool) {
+	if float64(h.inflight-h.late) >= h.window || h.pause(now) > 0 {
 		return nil, false, false
 	}
 	probe = h.down()
@@ -127,6 +164,7 @@ func (h *host) begin() (done func(error), probe, ok bool) {
 		return nil, false, false
 	}
 	h.inflight++
+	h.began = now
 	return done, probe, true
 }
 
@@ -135,7 +173,6 @@ func (h *host) begin() (done func(error), probe, ok bool) {
 // any of those that were asked least: the ones that wait longest may be just the ones
 // that fail.
 func (h *host) next(probe bool) int {
-	fresh := func(j *job) bool { return j.event.tries == 0 }
 	next := 0
 	switch {
 	case probe:
@@ -203,10 +240,12 @@ func (h *host) end(j *job, answered bool, took time.Duration, now time.Time) {
 		j.done(nil)
 		return
 	}
-	h.failing[j.event.id] = true
-	h.row++
-	if len(h.failing) >= narrowAfter {
-		h.window = max(h.window/2, 1)
+	if h.blames(j, now) {
+		h.failing[j.event.id] = true
+		h.row++
+		if len(h.failing) >= narrowAfter {
+			h.window = max(h.window/2, min(firstWindow, h.most))
+		}
 	}
 	j.done(errNoAnswer)
 }

@@ -57,6 +57,9 @@ type job struct {
 	slowed   int
 }
 
+// tier is the retry topic of its attempts.
+func (j *job) tier() int { return max(j.event.attempts, 1) }
+
 // cutOff ends a request that keeps others waiting.
 func (j *job) cutOff() {
 	j.cut = true

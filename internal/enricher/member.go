@@ -51,12 +51,11 @@ type member struct {
 	// under way.
 	work, start, last  context.Context //nolint:containedctx // they live as long as the membership, which is no longer than a call of run
 	kill, hold, giveUp context.CancelFunc
-
-	lastCommit    time.Time
-	lastRemember  time.Time
-	turn          int // whose queue is looked at first
-	shown         time.Time
-	drainDeadline time.Time // zero until it is told to stop
+	lastCommit         time.Time
+	lastRemember       time.Time
+	turn               int // whose queue is looked at first
+	shown              time.Time
+	drainDeadline      time.Time // zero until it is told to stop
 }
 
 // part is a partition that this member has.
@@ -391,8 +390,8 @@ func (m *member) nextDue(now time.Time) time.Time {
 		sooner(j.notBefore)
 	}
 	for _, h := range m.hosts {
-		if h.until.After(now) {
-			sooner(h.until)
+		if pause := h.pause(now); pause > 0 {
+			sooner(now.Add(pause))
 		}
 		if len(h.queue) > 0 && slices.ContainsFunc(h.flying, func(j *job) bool { return j.sent.Load() != 0 }) {
 			// Somebody waits: a place is free when a request has hung for too long.

@@ -27,8 +27,9 @@ type Topics struct {
 type Options struct {
 	Topics Topics
 	// Concurrency is how many requests are in flight at most; zero means 16. Batch
-	// is how many of them may have been begun and not be committed, and so what a
-	// crash repeats at most; zero means 100.
+	// is how many of them may be under way or answered and not be committed, and so
+	// what a crash repeats at most; zero means 100. Companies that wait for another try
+	// in place count among them.
 	Concurrency, Batch int
 	// Delays are the waits before a company is tried anew, once it did not answer
 	// for Patience. After the last of them it is a dead letter. Nil means 1 min,

@@ -61,10 +61,13 @@ func TestMergedEventsHaveTheNewestVersion(t *testing.T) {
 	if got := newer.merge(asked); !got.site || got.version != "2" || !got.force || got.details != "new" {
 		t.Errorf("got %+v, want version 2 with force, where the career site says", got)
 	}
-	tried := event{id: "a", asked: time.Unix(5, 0), attempts: 2}
+	tried := event{id: "a", asked: time.Unix(5, 0), attempts: 2, tries: 7, first: time.Unix(6, 0), last: time.Unix(8, 0)}
 	for _, got := range []event{tried.merge(asked), asked.merge(tried)} {
 		if got.attempts != 0 || got.asked != asked.asked {
 			t.Errorf("got %d attempts of what was asked for at %s, want those and the time of the later request", got.attempts, got.asked)
+		}
+		if got.tries != 7 || got.first != tried.first || got.last != tried.last {
+			t.Errorf("got %d tries from %s to %s, want the 7 that were made", got.tries, got.first, got.last)
 		}
 	}
 }

@@ -112,6 +112,53 @@ func TestThoseThatFailLeaveRoomForOthers(t *testing.T) {
 	})
 }
 
+// Companies that never answer end as dead letters, also where nobody else is asked
+// for any more: their host answered others.
+func TestThoseThatNeverAnswerEndAsDeadLetters(t *testing.T) {
+	t.Parallel()
+	for how, poison := range map[string]func(w *world, id string){
+		"they hang":    func(w *world, _ string) { w.stuck = func(id string) bool { return strings.HasPrefix(id, "bad") } },
+		"they say 503": func(w *world, id string) { w.broken[id] = true },
+	} {
+		for after, killed := range map[string]bool{"": false, ", and the process is another one": true} {
+			t.Run(how+after, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					const bad, good = 30, 60
+					w := newWorld(t, Options{Delays: []time.Duration{time.Second, 2 * time.Second, 20 * time.Second}})
+					r := w.start()
+					for i := range bad + good {
+						id := fmt.Sprintf("good-%d", i)
+						if i%((bad+good)/bad) == 0 {
+							id = fmt.Sprintf("bad-%d", i)
+							w.mu.Lock()
+							poison(w, id)
+							w.mu.Unlock()
+						}
+						w.oneHost = true
+						w.update(id)
+					}
+					if killed {
+						for w.count("retries.1") < bad {
+							time.Sleep(time.Second) // virtual
+						}
+						time.Sleep(time.Second)
+						w.kill(r)
+						r = w.start()
+					}
+					for began := time.Now(); w.count("letters") < bad && time.Since(began) < time.Hour; {
+						time.Sleep(time.Second)
+					}
+					if profiles, letters := w.count("companies"), w.count("letters"); profiles != good || letters != bad {
+						t.Errorf("got %d profiles and %d dead letters, want %d and %d", profiles, letters, good, bad)
+					}
+					w.stop(r)
+				})
+			})
+		}
+	}
+}
+
 // A host that is down for hours costs nobody a try.
 func TestAHostThatIsDownCostsNobodyATry(t *testing.T) {
 	t.Parallel()
@@ -225,22 +272,39 @@ func TestAHostIsSilentAfterAWhile(t *testing.T) {
 // Companies that answer 503 cost the others of their host next to nothing.
 func TestThoseThatFailHoldUpNoOthersOfTheirHost(t *testing.T) {
 	t.Parallel()
-	in(t, Options{}, func(w *world) {
-		for i := range 3000 {
-			id := fmt.Sprintf("good-%d", i)
-			if i%20 == 0 {
-				id = fmt.Sprintf("bad-%d", i)
-				w.mu.Lock()
-				w.broken[id] = true
-				w.mu.Unlock()
-			}
-			w.update(id)
-		}
-		time.Sleep(time.Minute) // virtual: six times as long as without them
-		if got := len(w.published("companies")); got != 2850 {
-			t.Errorf("got %d profiles after a minute, want the 2850 that are well", got)
-		}
-	})
+	for name, c := range map[string]struct {
+		o                 Options
+		companies, oneOf  int
+		withoutAnyFailing time.Duration
+	}{
+		"one of twenty":                {companies: 3000, oneOf: 20, withoutAnyFailing: 10 * time.Second},
+		"one of five":                  {companies: 3000, oneOf: 5, withoutAnyFailing: 10 * time.Second},
+		"one of four in a small batch": {o: Options{Batch: 20}, companies: 400, oneOf: 4, withoutAnyFailing: 5 * time.Second},
+		"one of two":                   {companies: 1000, oneOf: 2, withoutAnyFailing: 5 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in(t, c.o, func(w *world) {
+				well := 0
+				for i := range c.companies {
+					id := fmt.Sprintf("good-%d", i)
+					if rand.N(c.oneOf) == 0 { //nolint:gosec // any will do
+						id = fmt.Sprintf("bad-%d", i)
+						w.mu.Lock()
+						w.broken[id] = true
+						w.mu.Unlock()
+					} else {
+						well++
+					}
+					w.update(id)
+				}
+				time.Sleep(6 * c.withoutAnyFailing) // virtual
+				if got := len(w.published("companies")); got != well {
+					t.Errorf("got %d profiles after %s, want the %d that are well", got, 6*c.withoutAnyFailing, well)
+				}
+			})
+		})
+	}
 }
 
 // Those that failed before take turns with those that were not asked yet, and a probe

@@ -96,11 +96,11 @@ func (m *member) begin(now time.Time) {
 	}
 	late := m.lookAtHosts(now)
 	room := min(m.l.o.Concurrency-(m.inflight-late), m.l.o.Batch-m.inflight-m.fetched-m.retrying)
-	names := m.waitingHosts(now)
+	names := m.waitingHosts()
 	for idle := 0; room > 0 && idle < len(names); {
 		h := m.hosts[names[m.turn%len(names)]]
 		m.turn++
-		if len(h.queue) == 0 || !m.beginOf(h) {
+		if len(h.queue) == 0 || !m.beginOf(h, now) {
 			idle++
 			continue
 		}
@@ -123,7 +123,7 @@ func (m *member) lookAtHosts(now time.Time) (late int) {
 			switch {
 			case j.cut || j.age(now) <= h.hanging():
 			case mute:
-				j.mute = true
+				j.mute = h.blames(j, now)
 				j.cutOff()
 			default:
 				hanging = append(hanging, j)
@@ -139,10 +139,10 @@ func (m *member) lookAtHosts(now time.Time) (late int) {
 	return late
 }
 
-func (m *member) waitingHosts(now time.Time) []string {
+func (m *member) waitingHosts() []string {
 	var names []string
 	for name, h := range m.hosts {
-		if len(h.queue) > 0 && !h.until.After(now) {
+		if len(h.queue) > 0 {
 			names = append(names, name)
 		}
 	}
@@ -151,8 +151,8 @@ func (m *member) waitingHosts(now time.Time) []string {
 }
 
 // beginOf starts the request of a host that has waited longest.
-func (m *member) beginOf(h *host) bool {
-	done, probe, ok := h.begin()
+func (m *member) beginOf(h *host, now time.Time) bool {
+	done, probe, ok := h.begin(now)
 	if !ok {
 		return false
 	}
@@ -211,7 +211,7 @@ func (m *member) finish(f fetched, now time.Time) error {
 		j.event.tries--
 		m.slow(j.host, now.Add(cmp.Or(pause, slowPause)))
 		if j.slowed++; j.slowed >= slowMost {
-			m.putOff(j, now) // it may be about this company alone
+			m.putOff(j, j.tier(), now) // it may be about this company alone
 			return nil
 		}
 		m.again(j, 0, now)
@@ -270,13 +270,11 @@ func (m *member) later(j *job, err error, now time.Time) {
 		m.dead(j, schemas.ReasonExhausted, err, now)
 		return
 	}
-	m.putOff(j, now)
+	m.putOff(j, j.tier(), now)
 }
 
-// putOff sends a job to the retry topic of its attempts.
-func (m *member) putOff(j *job, now time.Time) { m.putOffTo(max(j.event.attempts, 1), j, now) }
-
-func (m *member) putOffTo(tier int, j *job, now time.Time) {
+// putOff sends a job to a retry topic, by its number.
+func (m *member) putOff(j *job, tier int, now time.Time) {
 	due := now.Add(m.l.o.Delays[tier-1])
 	m.settleJob(j, settled{what: OutcomeRetry, records: []*kgo.Record{retryRecord(m.l.o.Topics.Retries[tier], m.l.o.Topics.MaxRetry, j.event, due)}}, now)
 }
@@ -378,13 +376,11 @@ func (m *member) spill(now time.Time) bool {
 	var worst *host
 	others := false
 	for _, h := range m.hosts {
-		switch {
-		case h.ails(now):
-			if worst == nil || len(h.queue) > len(worst.queue) {
-				worst = h
-			}
-		case now.Sub(h.answered) < time.Minute:
-			others = true
+		others = others || !h.ails(now, false) && now.Sub(h.answered) < time.Minute
+	}
+	for _, h := range m.hosts {
+		if h.ails(now, others) && (worst == nil || len(h.queue) > len(worst.queue)) {
+			worst = h
 		}
 	}
 	if worst == nil || len(worst.queue) < m.l.o.handMost()/4 || !others && now.Sub(worst.spilled) < m.l.o.Delays[0] {
@@ -394,12 +390,12 @@ func (m *member) spill(now time.Time) bool {
 	spilled := worst.queue[1:]
 	worst.queue = worst.queue[:1:1]
 	for _, j := range spilled {
-		tier := max(j.event.attempts, 1)
+		tier := j.tier()
 		if slices.Contains(m.l.o.Topics.Retries[1:], j.event.place.Topic) {
 			// It came back before all of the others had their turn.
 			tier = min(max(tier, 2), len(m.l.o.Delays))
 		}
-		m.putOffTo(tier, j, now)
+		m.putOff(j, tier, now)
 	}
 	m.l.log.Info("companies of a host that does not answer are put off", zap.String("host", worst.name), zap.Int("companies", len(spilled)))
 	return true

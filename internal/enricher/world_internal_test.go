@@ -161,7 +161,7 @@ type replica struct {
 	owned    map[Place]int64 // the next offset that Poll returns
 	paused   map[Place]bool
 	aborts   bool            // the next commit is aborted by a rebalance
-	risk     map[string]bool // companies that were asked for, with nothing committed of them
+	risk     map[string]bool // companies whose request is under way, or answered with nothing committed of it
 	moved    time.Time       // when partitions went last
 	busy     string          // what is under way of Poll and Commit, which exclude each other
 	dead     bool            // a process that was killed: nothing of it arrives any more
@@ -496,13 +496,13 @@ func (r *replica) Get(ctx context.Context, id, url, etag string) (company.Answer
 		r.risk[id] = true
 	}
 	if len(r.risk) > r.loop.o.Batch && time.Since(r.moved) > heard {
-		r.w.t.Errorf("%d companies were asked for with nothing committed of them, want at most %d", len(r.risk), r.loop.o.Batch)
+		r.w.t.Errorf("%d companies are under way or answered with nothing committed of them, want at most %d", len(r.risk), r.loop.o.Batch)
 	}
 	r.w.mu.Unlock()
 	answer, err := r.w.Get(ctx, id, url, etag)
-	if answer.NotModified || ctx.Err() != nil {
+	if verdict, _, _ := company.Judge(err); answer.NotModified || ctx.Err() != nil || err != nil && verdict != company.Dead {
 		r.w.mu.Lock()
-		delete(r.risk, id) // no record comes of it
+		delete(r.risk, id) // no record comes of it, or it is asked again in any case
 		r.w.mu.Unlock()
 	}
 	return answer, err
