@@ -288,7 +288,7 @@ func TestThoseThatFailHoldUpNoOthersOfTheirHost(t *testing.T) {
 				well := 0
 				for i := range c.companies {
 					id := fmt.Sprintf("good-%d", i)
-					if rand.N(c.oneOf) == 0 { //nolint:gosec // any will do
+					if rand.N(c.oneOf) == 0 {
 						id = fmt.Sprintf("bad-%d", i)
 						w.mu.Lock()
 						w.broken[id] = true
